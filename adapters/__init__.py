@@ -1,0 +1,1 @@
+"""One adapter per technology: each implements ports, and knows no other adapter."""

@@ -1,0 +1,1 @@
+"""The platform's own formats, in and out: the one package that adapters share."""

@@ -1,0 +1,1 @@
+"""The process: which adapters stand behind the ports, settings, logs, commands."""

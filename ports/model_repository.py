@@ -1,0 +1,23 @@
+"""Where the untrained model comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+
+class ModelRepository(Protocol):
+    """The back-end's store of models."""
+
+    def fetch(self) -> Path:
+        """
+        Return a file that holds the deployment's untrained model.
+
+        It stays readable, and unchanged, until the process ends.
+
+        Raises:
+            Unavailable: The back-end stayed away.
+
+            ModelInvalid: The back-end has no model for this deployment.
+        """
+        ...

@@ -1,0 +1,100 @@
+"""What trains models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from domain.batches import ElementSpec, ExampleBatch
+from domain.report import ConfusionMatrix, EpochMetrics, Metrics
+
+EpochListener = Callable[[EpochMetrics], None]
+"""Called after every epoch, on the training thread."""
+
+
+class Dataset(Protocol):
+    """Examples that can be read again and again, once per epoch."""
+
+    @property
+    def element_spec(self) -> ElementSpec:
+        """What every example looks like."""
+        ...
+
+    def __len__(self) -> int:
+        """Count the examples."""
+        ...
+
+    def batches(self, size: int) -> Iterator[ExampleBatch]:
+        """Read the examples afresh, *size* at a time; the last batch may be short."""
+        ...
+
+
+class TrainableModel(Protocol):
+    """A model in the trainer's hands."""
+
+    def fit(
+        self,
+        training: Dataset,
+        validation: Dataset | None,
+        on_epoch_end: EpochListener,
+    ) -> None:
+        """
+        Train on *training*, and call *on_epoch_end* after every epoch.
+
+        Errors raised while reading a dataset, and by *on_epoch_end*, come out
+        unchanged.
+
+        Raises:
+            TrainingFailed: The examples do not suit the model.
+        """
+        ...
+
+    def evaluate(self, dataset: Dataset) -> Metrics:
+        """
+        Return the loss and metrics of the model on *dataset*.
+
+        Errors raised while reading the dataset come out unchanged.
+
+        Raises:
+            TrainingFailed: The examples do not suit the model.
+        """
+        ...
+
+    def confusion_matrix(self, dataset: Dataset) -> ConfusionMatrix | None:
+        """
+        Compare the classes that the model predicts on *dataset* with the true ones.
+
+        Returns:
+            None if the model is no classifier with a single output.
+
+        Raises:
+            TrainingFailed: The examples do not suit the model.
+        """
+        ...
+
+    def save(self) -> Path:
+        """Write the model to a file of the format it was loaded from."""
+        ...
+
+
+class Trainer(Protocol):
+    """A machine-learning framework, with the deployment's options built in."""
+
+    def inspect(self, model: Path) -> None:
+        """
+        Look into *model* without running it and without loading the framework.
+
+        Raises:
+            ModelInvalid: The file holds no model that can be trained.
+        """
+        ...
+
+    def load(self, model: Path) -> TrainableModel:
+        """
+        Load *model* afresh; trainings of the same file do not share weights.
+
+        Raises:
+            ModelInvalid: The file holds no model that can be trained.
+        """
+        ...
