@@ -80,7 +80,7 @@ class RecordBatch:
 
 
 class Array(Protocol):
-    """What the domain knows of a NumPy array: that it can be cut along its first axis."""
+    """What the domain knows of a NumPy array: it can be cut along its first axis."""
 
     @property
     def shape(self) -> tuple[int, ...]:

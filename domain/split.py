@@ -65,7 +65,7 @@ def split_records(request: TrainingRequest, rows: int) -> Split:
 
 def split_batches(batch_size: int) -> SplitRule:
     """
-    Return the rule of the 2020 dialect: share out whole batches of *batch_size* records.
+    Return the rule of the 2020 dialect: whole batches of *batch_size* records.
 
     What that dialect calls validation is evaluated once, after training; here this is
     the test part.

@@ -1,1 +1,1 @@
-"""The fakes: a broker, a back-end and a trainer in memory, for tests and first steps."""
+"""The fakes: broker, back-end and trainer in memory, for tests and first steps."""
