@@ -1,0 +1,53 @@
+# make demo    the real job on real data, in under a minute
+# make test    all tests; starts a real Kafka if Java and Maven are here
+# make check   format, lint, types
+# make lock    renew the hashed lock files
+
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell $(p) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+PYTHON39 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python) $(shell command -v python3.9))
+FORMAT ?= raw
+TESTS ?= tests
+PIP = .venv/bin/python -m pip --disable-pip-version-check
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+
+.PHONY: demo test check setup oracles lock clean
+
+demo: setup
+	.venv/bin/streamfit demo --format $(FORMAT)
+
+test: setup
+	.venv/bin/python -m pytest $(TESTS)
+
+check: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+setup: .venv/installed
+
+.venv/installed: requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# TensorFlow 2.7 is the platform's own: the tests ask it whether our results load there.
+oracles: .oracles/tensorflow-2.7/installed
+
+.oracles/tensorflow-2.7/installed: requirements/oracle-tensorflow-2.7.txt
+	@test -n "$(PYTHON39)" || { echo "TensorFlow 2.7 needs Python 3.9"; exit 1; }
+	$(PYTHON39) -m venv .oracles/tensorflow-2.7
+	.oracles/tensorflow-2.7/bin/python -m pip --disable-pip-version-check install \
+		--quiet --require-hashes -r $<
+	touch $@
+
+lock:
+	$(LOCK) pyproject.toml -o requirements/cpu.txt
+	$(LOCK) pyproject.toml --extra gpu -o requirements/gpu.txt
+	$(LOCK) pyproject.toml --extra demo --group dev -o requirements/dev.txt
+	$(LOCK) --group build -o requirements/build.txt
+
+clean:
+	rm -rf .venv .oracles .cache build dist

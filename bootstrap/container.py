@@ -1,0 +1,170 @@
+"""Which adapter stands behind which port: a table, selected by environment."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from adapters.files import FilesBackend, FilesSettings
+from adapters.memory.backend import MemoryBackend
+from adapters.memory.broker import MemoryBroker
+from adapters.memory.trainer import FakeTrainer
+from adapters.plots import confusion_matrix_png
+from attrs import AttrsInstance
+from dependency_injector import containers, providers
+
+from adapters.avro import AvroDecoder
+from adapters.formats import Formats
+from adapters.http import HttpModelRepository, HttpResultSink, HttpSettings
+from adapters.kafka import KafkaControlSource, KafkaSettings, KafkaStreamSource
+from adapters.raw import RawDecoder
+from adapters.spool import MemorySpool
+from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer
+from adapters.wire.dialect import Dialect
+from bootstrap import plugins
+from bootstrap.settings import Settings, check, load
+from domain.errors import SettingsInvalid
+from domain.split import split_batches, split_records
+from domain.train_deployment import TrainDeployment
+
+
+class Container(containers.DeclarativeContainer):
+    """
+    The wired service; everything but `environ` may be overridden in tests.
+
+    Attributes:
+        environ: The environment variables.
+    """
+
+    environ = providers.Dependency(instance_of=Mapping)
+    settings = providers.Singleton(load, Settings, environ)
+    workdir = providers.Resource(tempfile.TemporaryDirectory, prefix="streamfit-")
+    workdir_path = providers.Factory(Path, workdir.provided.name)
+
+    # Broker
+
+    memory_broker = providers.Singleton(MemoryBroker)
+    kafka_settings = providers.Singleton(load, KafkaSettings, environ)
+    control_source = providers.Selector(
+        settings.provided.streamfit_broker,
+        kafka=providers.Singleton(KafkaControlSource, kafka_settings),
+        memory=memory_broker,
+        **plugins.adapters("control_sources", environ),
+    )
+    stream_source = providers.Selector(
+        settings.provided.streamfit_broker,
+        kafka=providers.Singleton(KafkaStreamSource, kafka_settings),
+        memory=memory_broker,
+        **plugins.adapters("stream_sources", environ),
+    )
+
+    # Back-end
+
+    memory_backend = providers.Singleton(MemoryBackend, workdir_path)
+    draw = providers.Object(confusion_matrix_png)
+    files_backend = providers.Singleton(
+        FilesBackend, providers.Singleton(load, FilesSettings, environ), draw
+    )
+    http_settings = providers.Singleton(load, HttpSettings, environ)
+    model_repository = providers.Selector(
+        settings.provided.streamfit_backend,
+        http=providers.Singleton(HttpModelRepository, http_settings, workdir_path),
+        file=files_backend,
+        memory=memory_backend,
+        **plugins.adapters("model_repositories", environ),
+    )
+    result_sink = providers.Selector(
+        settings.provided.streamfit_backend,
+        http=providers.Singleton(
+            HttpResultSink, http_settings, settings.provided.dialect, draw
+        ),
+        file=files_backend,
+        memory=memory_backend,
+        **plugins.adapters("result_sinks", environ),
+    )
+
+    # Engine and formats
+
+    trainer = providers.Selector(
+        settings.provided.streamfit_engine,
+        tensorflow=providers.Singleton(
+            TensorFlowTrainer,
+            providers.Singleton(load, TensorFlowSettings, environ),
+            workdir_path,
+            repeat=settings.provided.repeats_parts,
+        ),
+        fake=providers.Singleton(FakeTrainer),
+        **plugins.adapters("trainers", environ),
+    )
+    decoder_for = providers.Singleton(
+        Formats,
+        providers.Dict(
+            {
+                "RAW": providers.Object(RawDecoder.from_options),
+                "AVRO": providers.Object(AvroDecoder.from_options),
+                **plugins.decoders(),
+            }
+        ),
+    )
+    spool_for = providers.Object(MemorySpool)
+
+    # The job
+
+    split = providers.Selector(
+        settings.provided.dialect.value,
+        **{
+            Dialect.Y2020.value: providers.Singleton(
+                split_batches, settings.provided.batch
+            ),
+            Dialect.CURRENT.value: providers.Object(split_records),
+        },
+    )
+    train_deployment = providers.Factory(
+        TrainDeployment,
+        deployment_id=settings.provided.deployment_id,
+        control_source=control_source,
+        stream_source=stream_source,
+        decoder_for=decoder_for,
+        spool_for=spool_for,
+        split=split,
+        model_repository=model_repository,
+        trainer=trainer,
+        result_sink=result_sink,
+        wants_confusion_matrix=settings.provided.conf_mat_config,
+    )
+
+
+SETTINGS: Mapping[str, Mapping[str, tuple[type[AttrsInstance], ...]]] = {
+    "STREAMFIT_BROKER": {"kafka": (KafkaSettings,)},
+    "STREAMFIT_BACKEND": {"http": (HttpSettings,), "file": (FilesSettings,)},
+    "STREAMFIT_ENGINE": {"tensorflow": (TensorFlowSettings,)},
+}
+"""By variable and by what it selects: the settings that the adapters behind it read."""
+
+
+def check_environment(environ: Mapping[str, str]) -> None:
+    """
+    Check every variable that the selected adapters are going to read.
+
+    Raises:
+        SettingsInvalid: Naming every variable that is missing or malformed.
+    """
+    faults: list[str] = []
+    classes: list[type[AttrsInstance]] = [Settings]
+    for variable, default, selector in (
+        ("STREAMFIT_BROKER", "kafka", Container.stream_source),
+        ("STREAMFIT_BACKEND", "http", Container.result_sink),
+        ("STREAMFIT_ENGINE", "tensorflow", Container.trainer),
+    ):
+        selected = environ.get(variable, "").strip() or default
+        classes += SETTINGS[variable].get(selected, ())
+        if selected not in selector.providers:
+            known = ", ".join(sorted(selector.providers))
+            faults.append(f"{variable}: {selected!r} is none of {known}")
+    try:
+        check(environ, *classes)
+    except SettingsInvalid as error:
+        faults.append(str(error))
+    if faults:
+        raise SettingsInvalid("; ".join(faults))

@@ -1,0 +1,63 @@
+"""Environment in, exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+
+from bootstrap import demo, logs
+from bootstrap.container import Container, check_environment
+from domain.errors import DeploymentInvalid, ModelInvalid, Unavailable
+
+log = logging.getLogger(__name__)
+
+EXIT_CODES = {
+    ModelInvalid: os.EX_DATAERR,  # 65
+    DeploymentInvalid: os.EX_CONFIG,  # 78
+    Unavailable: os.EX_TEMPFAIL,  # 75: worth a restart
+    Exception: os.EX_SOFTWARE,  # 70: a bug
+}
+"""First match wins; 0 means that the result was accepted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the process's exit code."""
+    parser = argparse.ArgumentParser(
+        prog="streamfit",
+        description="Train the deployment that the environment names, on its stream.",
+    )
+    commands = parser.add_subparsers(dest="command")
+    demo.add_arguments(
+        commands.add_parser("demo", help="stream real data through the real job")
+    )
+    options = parser.parse_args(arguments)
+    if options.command == "demo":
+        return demo.run(options.format, options.result_folder)
+    return train(os.environ)
+
+
+def train(environ: Mapping[str, str]) -> int:
+    """Run one training job and return the process's exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    logs.configure("json")
+    container = Container(environ=environ)
+    try:
+        check_environment(environ)
+        settings = container.settings()
+        logs.configure(settings.streamfit_log, deployment_id=settings.deployment_id)
+        container.train_deployment().run()
+    except Exception as error:  # a process answers for everything
+        code = next(c for kind, c in EXIT_CODES.items() if isinstance(error, kind))
+        log.error(
+            "job failed",
+            extra={"reason": str(error), "exit_code": code},
+            exc_info=code == os.EX_SOFTWARE,
+        )
+        return code
+    finally:
+        container.shutdown_resources()
+    return os.EX_OK

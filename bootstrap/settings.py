@@ -1,0 +1,184 @@
+"""Settings classes, filled from environment variables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeVar, cast, get_args, get_origin
+
+import cattrs
+from attrs import (
+    NOTHING,
+    Attribute,
+    AttrsInstance,
+    field,
+    fields,
+    frozen,
+    resolve_types,
+    validators,
+)
+
+from adapters.wire.dialect import Dialect
+from domain.errors import SettingsInvalid
+from domain.request import DeploymentId
+
+T = TypeVar("T", bound=AttrsInstance)
+
+SERVED_CASES = (1,)
+"""The platform's training modes that this version serves (contract, section 10)."""
+
+
+def _is_served(_: object, __: Attribute[int], case: int | None) -> None:
+    if case is not None and case not in SERVED_CASES:
+        raise ValueError(
+            f"case {case} is not served by this version, only case 1 and, "
+            "without the variable, the dialect of 2020"
+        )
+
+
+def _is_off(_: object, __: Attribute[str], unsupervised: str) -> None:
+    if unsupervised != "False":
+        raise ValueError(
+            f"semi-supervised training is not served by this version, want False, "
+            f"got {unsupervised!r}"
+        )
+
+
+@frozen
+class Settings:
+    """
+    Which deployment, and which adapters.
+
+    Attributes:
+        deployment_id: The deployment whose control messages are meant for us.
+
+        batch: Examples per training step.
+
+        case: The platform's training mode; its absence means the dialect of 2020.
+
+        conf_mat_config: Whether a confusion matrix is wanted.
+
+        unsupervised: ``False``: semi-supervised training is not served yet.
+
+        streamfit_broker: ``kafka``, ``memory`` or a plug-in.
+
+        streamfit_backend: ``http``, ``file``, ``memory`` or a plug-in.
+
+        streamfit_engine: ``tensorflow``, ``fake`` or a plug-in.
+
+        streamfit_log: ``json`` for machines, ``console`` for people.
+    """
+
+    deployment_id: DeploymentId
+    batch: int = field(validator=validators.gt(0))
+    case: int | None = field(default=None, validator=_is_served)
+    conf_mat_config: bool = False
+    unsupervised: str = field(default="False", validator=_is_off)
+    streamfit_broker: str = "kafka"
+    streamfit_backend: str = "http"
+    streamfit_engine: str = "tensorflow"
+    streamfit_log: Literal["json", "console"] = "json"
+
+    @property
+    def dialect(self) -> Dialect:
+        """The platform's generation, told by whether it sets ``CASE``."""
+        return Dialect.Y2020 if self.case is None else Dialect.CURRENT
+
+    @property
+    def repeats_parts(self) -> bool:
+        """Whether training and held-out part start over without end (section 7)."""
+        return self.dialect is Dialect.Y2020
+
+
+def load(cls: type[T], environ: Mapping[str, str]) -> T:
+    """
+    Fill *cls* from *environ*: field ``control_topic`` from ``CONTROL_TOPIC``.
+
+    A variable that is set to nothing counts as missing.
+
+    Raises:
+        SettingsInvalid: Naming every variable that is missing or malformed.
+    """
+    check(environ, cls)
+    given = {f.name: text for f in fields(cls) if (text := _given(f, environ))}
+    return _converter.structure(given, cls)
+
+
+def check(environ: Mapping[str, str], *classes: type[AttrsInstance]) -> None:
+    """
+    Find every mistake in the variables of all of *classes*.
+
+    Raises:
+        SettingsInvalid: Naming every variable that is missing or malformed, once.
+    """
+    faults = dict.fromkeys(
+        fault
+        for cls in classes
+        for f in fields(resolve_types(cls))
+        if (fault := _fault(f, _given(f, environ)))
+    )
+    if faults:
+        raise SettingsInvalid("; ".join(faults))
+
+
+def _given(f: Attribute[object], environ: Mapping[str, str]) -> str:
+    return environ.get(f.name.upper(), "").strip()
+
+
+def _fault(f: Attribute[object], text: str) -> str | None:
+    """Say what is wrong with *text* as the value of *f*, if anything."""
+    variable = f.name.upper()
+    if not text:
+        return f"{variable} is missing or empty" if f.default is NOTHING else None
+    try:
+        value = _parse(f, text)
+        if f.validator:
+            f.validator(None, f, value)
+    except ValueError as error:
+        return f"{variable}: {error}"
+    return None
+
+
+def _parse(f: Attribute[object], text: str) -> object:
+    if f.converter:
+        return cast("Callable[[str], object]", f.converter)(text)
+    return _converter.structure(text, cast("type[object]", f.type))
+
+
+def _whole(text: str, _: type) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"want a whole number, got {text!r}") from None
+
+
+def _flag(text: str, _: type) -> bool:
+    flags = {"true": True, "false": False, "null": False, "none": False}
+    if text.lower() not in flags:
+        raise ValueError(f"want true or false, got {text!r}")
+    return flags[text.lower()]
+
+
+def _choice(text: str, literal: type) -> str:
+    if text not in get_args(literal):
+        raise ValueError(f"want {' or '.join(get_args(literal))}, got {text!r}")
+    return text
+
+
+def _number(text: str, _: type) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"want a number, got {text!r}")
+    return number
+
+
+_converter = cattrs.Converter(prefer_attrib_converters=True)
+_converter.register_structure_hook(int, _whole)
+_converter.register_structure_hook(float, _number)
+_converter.register_structure_hook(bool, _flag)
+_converter.register_structure_hook_func(
+    lambda kind: get_origin(cast("object", kind)) is Literal, _choice
+)
