@@ -6,22 +6,21 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from adapters.files import FilesBackend, FilesSettings
-from adapters.memory.backend import MemoryBackend
-from adapters.memory.broker import MemoryBroker
-from adapters.memory.trainer import FakeTrainer
-from adapters.plots import confusion_matrix_png
 from attrs import AttrsInstance
 from dependency_injector import containers, providers
 
 from adapters.avro import AvroDecoder
+from adapters.files import FilesBackend, FilesSettings
 from adapters.formats import Formats
 from adapters.http import HttpModelRepository, HttpResultSink, HttpSettings
 from adapters.kafka import KafkaControlSource, KafkaSettings, KafkaStreamSource
+from adapters.memory.backend import MemoryBackend
+from adapters.memory.broker import MemoryBroker
+from adapters.memory.trainer import FakeTrainer
+from adapters.plots import confusion_matrix_png
 from adapters.raw import RawDecoder
 from adapters.spool import MemorySpool
 from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer
-from adapters.wire.dialect import Dialect
 from bootstrap import plugins
 from bootstrap.settings import Settings, check, load
 from domain.errors import SettingsInvalid
@@ -37,10 +36,10 @@ class Container(containers.DeclarativeContainer):
         environ: The environment variables.
     """
 
-    environ = providers.Dependency(instance_of=Mapping)
+    environ: providers.Dependency[Mapping[str, str]] = providers.Dependency()
     settings = providers.Singleton(load, Settings, environ)
     workdir = providers.Resource(tempfile.TemporaryDirectory, prefix="streamfit-")
-    workdir_path = providers.Factory(Path, workdir.provided.name)
+    workdir_path = providers.Factory(Path, workdir)
 
     # Broker
 
@@ -61,7 +60,7 @@ class Container(containers.DeclarativeContainer):
 
     # Back-end
 
-    memory_backend = providers.Singleton(MemoryBackend, workdir_path)
+    memory_backend = providers.Singleton(MemoryBackend, None, workdir_path)
     draw = providers.Object(confusion_matrix_png)
     files_backend = providers.Singleton(
         FilesBackend, providers.Singleton(load, FilesSettings, environ), draw
@@ -77,7 +76,11 @@ class Container(containers.DeclarativeContainer):
     result_sink = providers.Selector(
         settings.provided.streamfit_backend,
         http=providers.Singleton(
-            HttpResultSink, http_settings, settings.provided.dialect, draw
+            HttpResultSink,
+            http_settings,
+            settings.provided.dialect,
+            draw,
+            settings.provided.conf_mat_config,
         ),
         file=files_backend,
         memory=memory_backend,
@@ -113,12 +116,8 @@ class Container(containers.DeclarativeContainer):
 
     split = providers.Selector(
         settings.provided.dialect.value,
-        **{
-            Dialect.Y2020.value: providers.Singleton(
-                split_batches, settings.provided.batch
-            ),
-            Dialect.CURRENT.value: providers.Object(split_records),
-        },
+        current=providers.Object(split_records),
+        y2020=providers.Singleton(split_batches, settings.provided.batch),
     )
     train_deployment = providers.Factory(
         TrainDeployment,

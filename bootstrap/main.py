@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     if options.command == "demo":
-        return demo.run(options.format, options.result_folder)
+        return demo.run(options)
     return train(os.environ)
 
 

@@ -4,17 +4,46 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define, field, fields, frozen
+
+from domain.report import EpochMetrics, History
 
 MAX_RESULT_BYTES = 64 * 2**20
 """More than any result of the demo; a longer one is refused."""
+
+
+Series = Mapping[str, Sequence[float]]
+"""Values per epoch, by metric."""
+
+
+@frozen
+class Result:
+    """
+    The metrics of an accepted result (contract, section 9.3).
+
+    Attributes:
+        training_time: Duration of the fit, in seconds.
+    """
+
+    train_metrics: Series
+    val_metrics: Series
+    test_metrics: Series
+    training_time: float
+
+    @property
+    def history(self) -> History:
+        """The metrics, epoch by epoch."""
+        return tuple(
+            EpochMetrics(_at(epoch, self.train_metrics), _at(epoch, self.val_metrics))
+            for epoch in range(len(self.train_metrics["loss"]))
+        )
 
 
 @define
@@ -27,12 +56,12 @@ class DemoBackend:
 
         folder: Where the parts of the result are kept.
 
-        result: The metrics of the accepted result; None until there is one.
+        result: The accepted result; None until there is one.
     """
 
     model: Path
     folder: Path
-    result: Mapping[str, object] | None = field(default=None, init=False)
+    result: Result | None = field(default=None, init=False)
 
     def accept(self, content_type: str, body: bytes) -> None:
         """Keep the parts of a posted result (contract, section 9.3)."""
@@ -51,7 +80,8 @@ class DemoBackend:
             if name in parts:
                 content = parts[name].get_payload(decode=True)
                 (self.folder / file_name).write_bytes(bytes(content))
-        self.result = json.loads(parts["data"].get_payload(decode=True))
+        data = json.loads(parts["data"].get_content())
+        self.result = Result(**{f.name: data[f.name] for f in fields(Result)})
 
     @contextmanager
     def serve(self) -> Iterator[str]:
@@ -97,3 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name
         """Keep requests out of the job's log."""
+
+
+def _at(epoch: int, series: Series) -> Mapping[str, float]:
+    return {name: values[epoch] for name, values in series.items()}

@@ -1,0 +1,15 @@
+"""Apache Kafka: control messages and records, read without a consumer group."""
+
+from adapters.kafka.control_source import KafkaControlSource
+from adapters.kafka.embedded import EmbeddedKafka
+from adapters.kafka.producer import publish
+from adapters.kafka.settings import KafkaSettings
+from adapters.kafka.stream_source import KafkaStreamSource
+
+__all__ = [
+    "EmbeddedKafka",
+    "KafkaControlSource",
+    "KafkaSettings",
+    "KafkaStreamSource",
+    "publish",
+]

@@ -1,0 +1,108 @@
+"""The control topic in Kafka."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from attrs import define, frozen
+from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
+
+from adapters.kafka.client import PATIENCE, Client, connect
+from adapters.kafka.errors import MISSING, REFUSED
+from adapters.kafka.settings import KafkaSettings
+from adapters.wire.control_message import parse_key, parse_request
+from domain.errors import DeploymentInvalid
+from domain.request import ControlMessage
+from ports import ControlSource
+
+log = logging.getLogger(__name__)
+
+
+@frozen
+class KafkaControlSource(ControlSource):
+    """
+    Reads all partitions of the control topic, from the beginning on every call.
+
+    The order is that of each partition.  The messages of one deployment share a key,
+    and so a partition.
+
+    Attributes:
+        refresh: Seconds between looks for partitions that were added.
+    """
+
+    settings: KafkaSettings
+    refresh: float = 30.0
+
+    def messages(self) -> Iterator[ControlMessage]:
+        """
+        Yield every control message, and wait for more; see the port.
+
+        Raises:
+            DeploymentInvalid: The brokers refuse to let us read the topic.
+        """
+        topic = self.settings.control_topic
+        # A topic that was deleted and made again is read from its new beginning.
+        with connect(self.settings, auto_offset_reset="earliest") as client:
+            watch = _Watch(client, topic, self.refresh)
+            while True:
+                watch.keep()
+                message = client.consumer.poll(PATIENCE)
+                if message is not None and _is_record(message, client):
+                    yield _to_control_message(topic, message)
+
+
+@define
+class _Watch:
+    """Keeps all partitions of the topic assigned, whatever becomes of it."""
+
+    client: Client
+    topic: str
+    refresh: float
+    _assigned: frozenset[int] = frozenset()
+    _due: float = 0.0
+    _announced: bool = False
+
+    def keep(self) -> None:
+        """Look at the topic, if it is time or if something went wrong."""
+        if time.monotonic() < self._due and not self.client.brokers.silent:
+            return
+        found = self.client.partitions(self.topic)
+        if found is None:
+            return
+        self._due = time.monotonic() + (self.refresh if found else PATIENCE)
+        if not found and not self._announced:
+            log.info("waiting for the control topic", extra={"topic": self.topic})
+            self._announced = True
+        if not self._assigned <= found:  # it was deleted
+            self.client.consumer.unassign()
+            self._assigned = frozenset()
+            self._announced = False
+        if added := found - self._assigned:
+            self.client.consumer.incremental_assign(
+                [TopicPartition(self.topic, p, OFFSET_BEGINNING) for p in sorted(added)]
+            )
+            self._assigned = found
+
+
+def _is_record(message: Message, client: Client) -> bool:
+    """Tell a record from a piece of news about the brokers or the topic."""
+    error = message.error()
+    if error is None:
+        client.brokers.heard()
+        return True
+    if error.code() in REFUSED:
+        raise DeploymentInvalid(f"{message.topic()}: {error.str()}")
+    if error.code() not in MISSING:
+        client.brokers.missed(error)
+    return False
+
+
+def _to_control_message(topic: str, message: Message) -> ControlMessage:
+    return ControlMessage(
+        deployment_id=parse_key(message.key()),
+        position=f"{topic}[{message.partition()}]@{message.offset()}",
+        open=partial(parse_request, message.value()),
+    )

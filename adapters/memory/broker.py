@@ -1,0 +1,177 @@
+"""A broker in memory: topics as lists, nothing lost, nothing asynchronous."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import combinations
+from threading import Condition
+from typing import TypeVar
+
+from attrs import define, field
+
+from adapters.wire.control_message import parse_key, parse_request
+from domain.batches import BinaryColumn, RecordBatch
+from domain.errors import StreamUnreadable
+from domain.offsets import OffsetRange, RequestedRange
+from domain.request import ControlMessage
+from ports import ControlSource, StreamSource
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Record = tuple[bytes | None, bytes | None]
+"""Key and value."""
+
+
+@define
+class _Partition:
+    low: int = 0
+    records: list[Record] = field(factory=list)  # from offset 0 on, deleted ones too
+
+    @property
+    def high(self) -> int:
+        return len(self.records)
+
+
+@define(eq=False)
+class MemoryBroker(ControlSource, StreamSource):
+    """
+    Both sources, over topics that `produce` fills; any thread may.
+
+    Attributes:
+        control_topic: The topic that is read for control messages.
+
+        batch_size: Number of records in a batch, at most.
+
+        patience: Seconds that more control messages, and records that are not there
+            yet, are waited for.  Then `messages` ends, where a real broker's goes on.
+    """
+
+    control_topic: str = "control"
+    batch_size: int = 1000
+    patience: float = 0.0
+    _topics: dict[str, list[_Partition]] = field(factory=dict, init=False)
+    _changed: Condition = field(factory=Condition, init=False)
+
+    def create(self, topic: str, partitions: int = 1) -> None:
+        """Make a topic, or add partitions to it."""
+        with self._changed:
+            there = self._topics.setdefault(topic, [])
+            there += [_Partition() for _ in range(partitions - len(there))]
+            self._changed.notify_all()
+
+    def produce(self, topic: str, *records: Record, partition: int = 0) -> None:
+        """Append (key, value) *records*; topic and partition are made if need be."""
+        self.create(topic, partition + 1)
+        with self._changed:
+            self._topics[topic][partition].records += records
+            self._changed.notify_all()
+
+    def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
+        """Delete the records before an offset, as retention does."""
+        with self._changed:
+            self._topics[topic][partition].low = before
+
+    def messages(self) -> Iterator[ControlMessage]:
+        """Yield every control message; see the port, and `patience`."""
+        topic = self.control_topic
+        if topic not in self._topics:
+            log.info("waiting for the control topic", extra={"topic": topic})
+        seen: dict[int, int] = {}
+        while news := self._wait(lambda: self._after(topic, seen)):
+            for number, offset, (key, value) in news:
+                seen[number] = offset + 1
+                yield ControlMessage(
+                    deployment_id=parse_key(key),
+                    position=f"{topic}[{number}]@{offset}",
+                    open=partial(parse_request, value),
+                )
+
+    def resolve(self, ranges: Sequence[RequestedRange]) -> tuple[OffsetRange, ...]:
+        """Return *ranges* with open ends closed; see the port."""
+        overlaps = [
+            f"{one} and {other}: overlap"
+            for one, other in combinations(ranges, 2)
+            if _overlap(one, other)
+        ]
+        if faults := list(filter(None, map(self._fault, ranges))):
+            log.info("waiting for records", extra={"reason": "; ".join(faults)})
+        self._wait(lambda: not any(map(self._fault, ranges)))
+        if faults := [*overlaps, *filter(None, map(self._fault, ranges))]:
+            raise StreamUnreadable("; ".join(faults))
+        return tuple(
+            OffsetRange(
+                wanted.topic,
+                wanted.partition,
+                wanted.start,
+                self._topics[wanted.topic][wanted.partition].high
+                if wanted.end is None
+                else wanted.end,
+            )
+            for wanted in ranges
+        )
+
+    def read(self, ranges: Sequence[OffsetRange]) -> Iterator[RecordBatch]:
+        """Read the records of *ranges*; see the port."""
+        for wanted in ranges:
+            for start in range(wanted.start, wanted.end, self.batch_size):
+                end = min(start + self.batch_size, wanted.end)
+                rest = OffsetRange(wanted.topic, wanted.partition, start, wanted.end)
+                if fault := self._fault(rest):
+                    raise StreamUnreadable(fault)
+                found = self._topics[wanted.topic][wanted.partition].records[start:end]
+                yield RecordBatch(
+                    topic=wanted.topic,
+                    partition=wanted.partition,
+                    offsets=range(start, end),
+                    keys=BinaryColumn.pack([key for key, _ in found]),
+                    values=BinaryColumn.pack([value for _, value in found]),
+                )
+
+    def _after(self, topic: str, seen: dict[int, int]) -> list[tuple[int, int, Record]]:
+        """Return what is new in *topic*: partition, offset, record."""
+        return [
+            (number, offset, there.records[offset])
+            for number, there in enumerate(self._topics.get(topic, ()))
+            for offset in range(max(there.low, seen.get(number, 0)), there.high)
+        ]
+
+    def _fault(self, wanted: RequestedRange | OffsetRange) -> str | None:
+        """Say what is wrong with *wanted*, if anything is."""
+        there = dict(enumerate(self._topics.get(wanted.topic, ()))).get(
+            wanted.partition
+        )
+        end = wanted.start if wanted.end is None else wanted.end
+        if there is None:
+            return f"{wanted}: no such topic or partition"
+        if wanted.start > end:
+            return f"{wanted}: starts after its end"
+        if wanted.start < there.low or max(wanted.start, end) > there.high:
+            return (
+                f"{wanted}: not there, "
+                f"the partition starts at {there.low} and ends at {there.high}"
+            )
+        return None
+
+    def _wait(self, ask: Callable[[], T]) -> T:
+        """Ask until the answer is not empty or patience is over."""
+        give_up_at = time.monotonic() + self.patience
+        with self._changed:
+            while not (answer := ask()) and time.monotonic() < give_up_at:
+                self._changed.wait(give_up_at - time.monotonic())
+            return answer
+
+
+def _overlap(one: RequestedRange, other: RequestedRange) -> bool:
+    """Whether two ranges share an offset."""
+    if (one.topic, one.partition) != (other.topic, other.partition):
+        return False
+    if one.start == one.end or other.start == other.end:
+        return False
+    return (one.end is None or other.start < one.end) and (
+        other.end is None or one.start < other.end
+    )

@@ -1,0 +1,165 @@
+"""The job's datasets as tf.data, and the errors that may come back through it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import dropwhile
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from attrs import define, field
+
+from domain.batches import TensorSpec
+from domain.errors import TrainingFailed
+from domain.report import EpochMetrics
+from ports import Dataset, EpochListener
+
+_CHUNK_ROWS = 8192
+_CHUNK_BYTES = 8 << 20
+_MESSAGE = 300
+
+
+@define
+class Pipeline:
+    """
+    The way of examples into TensorFlow, and of errors out of it.
+
+    TensorFlow calls the job's own code, for the examples and after every epoch, and
+    hides what goes wrong there behind errors of its own.  This remembers the original.
+    Use one per call of Keras.
+
+    Attributes:
+        batch: Examples per step.
+    """
+
+    batch: int
+    _reading: BaseException | None = field(default=None, init=False)
+    _listening: BaseException | None = field(default=None, init=False)
+
+    def feed(self, dataset: Dataset, *, endless: bool = False) -> Any:
+        """
+        Return *dataset* as a tf.data.Dataset of batches.
+
+        Integers and bools stay what they are, and the model casts them: that is cheaper
+        than to widen them here.  Floats become Keras's own, as those in an array given
+        to `fit` do.
+
+        Args:
+            dataset: Read afresh in every pass, on a thread of TensorFlow.
+
+            endless: Whether it starts again when it ends.
+        """
+        spec = dataset.element_spec
+        features, label = _signature(spec.features), _signature(spec.label)
+        rows = _chunk_rows(spec.features, self.batch)
+        data = tf.data.Dataset.from_generator(
+            lambda: self._read(dataset, rows, features, label),
+            output_signature=(features, label),
+        )
+        data = data.rebatch(self.batch)
+        # Of an unknown size, Keras asks for a batch too many, and optimizers count it.
+        size = math.ceil(len(dataset) / self.batch)
+        data = data.apply(tf.data.experimental.assert_cardinality(size))
+        return (data.repeat() if endless else data).prefetch(tf.data.AUTOTUNE)
+
+    def _read(
+        self,
+        dataset: Dataset,
+        rows: int,
+        features: Any,
+        label: Any,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        try:
+            for batch in dataset.batches(rows):
+                yield (
+                    np.asarray(batch.features, features.dtype.as_numpy_dtype),
+                    np.asarray(batch.labels, label.dtype.as_numpy_dtype),
+                )
+        except Exception as error:
+            self._reading = error
+            raise
+
+    def listener(self, listener: EpochListener) -> Callable[[EpochMetrics], None]:
+        """Return *listener*; what it raises comes out of `errors_unchanged`."""
+
+        def listen(metrics: EpochMetrics) -> None:
+            try:
+                listener(metrics)
+            except Exception as error:
+                self._listening = error
+                raise
+
+        return listen
+
+    @contextmanager
+    def errors_unchanged(self) -> Iterator[None]:
+        """
+        Bring out the errors of the dataset and the listener as they were raised.
+
+        Raises:
+            TrainingFailed: Keras or TensorFlow found fault with the examples.
+        """
+        try:
+            yield
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            failure = self._cause(error)
+        else:
+            return
+        raise failure  # out here, so that the error keeps its own context
+
+    def _cause(self, error: Exception) -> BaseException:
+        of_tensorflow = isinstance(error, tf.errors.OpError)
+        out_of_memory = isinstance(error, tf.errors.ResourceExhaustedError)
+        if error is self._listening:
+            return error
+        if of_tensorflow and self._reading is not None:
+            return self._reading
+        if out_of_memory:  # no fault of the examples
+            return error
+        gist = shorten(_gist(error), _MESSAGE, placeholder=" ...")
+        failure = TrainingFailed(f"the examples do not suit the model: {gist}")
+        failure.__cause__ = error
+        return failure
+
+
+def _signature(spec: TensorSpec) -> Any:
+    """Return the type of a batch of examples."""
+    dtype = np.dtype(spec.dtype)
+    if np.issubdtype(dtype, np.floating):
+        dtype = np.dtype(tf_keras.backend.floatx())
+    return tf.TensorSpec((None, *spec.shape), dtype)
+
+
+def _chunk_rows(features: TensorSpec, batch: int) -> int:
+    """
+    Return how many examples to hand over at once: some batches.
+
+    Python is slow per call, so that small batches would wait for it; whole batches
+    spare TensorFlow the joining of rests.
+    """
+    size = np.dtype(features.dtype).itemsize * math.prod(features.shape)
+    rows = min(_CHUNK_ROWS, _CHUNK_BYTES // max(size, 1))
+    return max(rows // batch, 1) * batch
+
+
+_NOISE = re.compile(
+    r"\s*($|File \"|Detected at|Graph execution|in user code|Node:|\[\[|<stack|"
+    r"Arguments received|Call arguments|Stack trace|Original stack|\d+ root error)"
+)
+_PYTHON_ERROR = re.compile(r"\s*(?:[A-Z]\w*(?:Error|Exception)): (?P<said>.+)")
+
+
+def _gist(error: Exception) -> str:
+    """Return the sentence in the long text of an error of Keras or TensorFlow."""
+    text = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    lines = str(text).splitlines()
+    for line in reversed(lines):
+        if found := _PYTHON_ERROR.match(line):
+            return found["said"]
+    return next(dropwhile(_NOISE.match, lines), type(error).__name__)

@@ -1,0 +1,69 @@
+"""
+The broker that the tests share.
+
+Apache Kafka at ``STREAMFIT_TEST_BROKERS``, or else one that is started here if Java and
+Maven are there, or else the embedded cluster, which cannot do everything.  With
+``STREAMFIT_REQUIRE_KAFKA=1`` only the first two will do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from adapters.kafka import EmbeddedKafka
+from tests.broker.apache_kafka import apache_kafka
+
+LEFT_OUT = pytest.StashKey[list[str]]()
+REASON = "needs Apache Kafka: no STREAMFIT_TEST_BROKERS, and no Java with Maven"
+
+
+def has_real_kafka() -> bool:
+    """Whether a real Apache Kafka is there, or can be started."""
+    if os.environ.get("STREAMFIT_TEST_BROKERS"):
+        return True
+    return all(map(shutil.which, ("java", "mvn")))
+
+
+def requires_real_kafka() -> bool:
+    """Whether doing without one is a failure."""
+    return os.environ.get("STREAMFIT_REQUIRE_KAFKA") == "1"
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Run a broker for the whole session; the value is its address."""
+    if servers := os.environ.get("STREAMFIT_TEST_BROKERS"):
+        yield servers
+    elif has_real_kafka():
+        with apache_kafka() as servers:
+            yield servers
+    elif requires_real_kafka():
+        pytest.fail(REASON)
+    else:
+        with EmbeddedKafka() as embedded:
+            yield embedded.bootstrap_servers
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what the embedded cluster cannot do."""
+    if item.get_closest_marker("real_kafka") is None or has_real_kafka():
+        return
+    if requires_real_kafka():
+        pytest.fail(REASON)
+    item.config.stash.setdefault(LEFT_OUT, []).append(item.nodeid)
+    pytest.skip(REASON)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was left out, so that a green run is not taken for a complete one."""
+    if left_out := config.stash.get(LEFT_OUT, []):
+        terminalreporter.section("left out")
+        terminalreporter.line(f"{len(left_out)} tests: {REASON}")
+        for test in left_out:
+            terminalreporter.line(f"  {test}")

@@ -1,0 +1,244 @@
+"""What every trainer does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import define, field
+
+from domain.batches import ExampleBatch
+from domain.errors import ModelInvalid, StreamUnreadable
+from domain.report import EpochMetrics
+from ports import Trainer
+from tests.models import ArrayDataset, examples
+
+
+@define
+class BrokenDataset(ArrayDataset):
+    """Breaks off in the middle of a pass."""
+
+    error: Exception = field(kw_only=True)
+    good_passes: int = 0
+
+    def batches(self, size: int) -> Iterator[ExampleBatch]:
+        for batch in super().batches(size):
+            if self.passes > self.good_passes:
+                yield batch[: len(batch) // 2]
+                raise self.error
+            yield batch
+
+
+class TrainerContract:
+    """
+    What every trainer does; subclasses provide *trainer* and *model_path*.
+
+    The trainer runs three epochs, on examples that suit the model *digits*.
+    """
+
+    @pytest.fixture
+    def data(self) -> ArrayDataset:
+        return ArrayDataset(examples("digits", 70))
+
+    @pytest.fixture
+    def held_out(self) -> ArrayDataset:
+        return ArrayDataset(examples("digits", 40, seed=1))
+
+    def test_listener_once_per_epoch(
+        self,
+        trainer: Trainer,
+        model_path: Path,
+        data: ArrayDataset,
+        held_out: ArrayDataset,
+    ) -> None:
+        """The listener hears of every epoch in order, on the training thread."""
+        heard: list[tuple[int, EpochMetrics]] = []
+        model = trainer.load(model_path)
+
+        model.fit(data, held_out, lambda e: heard.append((threading.get_ident(), e)))
+
+        assert [threading.get_ident()] * 3 == [thread for thread, _ in heard]
+        losses = [epoch.training["loss"] for _, epoch in heard]
+        assert sorted(losses, reverse=True) == losses
+        assert 3 == len(set(losses))
+        for _, epoch in heard:
+            assert ["loss", "accuracy"] == list(epoch.training)
+            assert ["loss", "accuracy"] == list(epoch.validation)
+
+    def test_no_validation(
+        self, trainer: Trainer, model_path: Path, data: ArrayDataset
+    ) -> None:
+        """Without a validation part there are no validation metrics."""
+        heard: list[EpochMetrics] = []
+
+        trainer.load(model_path).fit(data, None, heard.append)
+
+        assert [{}, {}, {}] == [epoch.validation for epoch in heard]
+
+    def test_reads_once_per_epoch(
+        self,
+        trainer: Trainer,
+        model_path: Path,
+        data: ArrayDataset,
+        held_out: ArrayDataset,
+    ) -> None:
+        """Every epoch reads both parts afresh; nothing is kept."""
+        trainer.load(model_path).fit(data, held_out, lambda _: None)
+
+        assert 3 == data.passes
+        assert 3 == held_out.passes
+
+    @pytest.mark.parametrize("kind", [StreamUnreadable, ValueError, OSError])
+    @pytest.mark.parametrize("part", ["training", "validation"])
+    def test_dataset_error_in_fit(
+        self,
+        trainer: Trainer,
+        model_path: Path,
+        data: ArrayDataset,
+        kind: type[Exception],
+        part: str,
+    ) -> None:
+        """An error while reading comes out of fit as it was raised, cause and all."""
+        error = kind("data[0]@7: gone")
+        cause = error.__cause__ = KeyError("the cause")
+        broken = BrokenDataset(examples("digits", 40), error=error)
+        parts = (broken, data) if part == "training" else (data, broken)
+
+        with pytest.raises(kind) as raised:
+            trainer.load(model_path).fit(*parts, lambda _: None)
+
+        assert error is raised.value
+        assert cause is raised.value.__cause__
+
+    def test_dataset_error_in_a_later_epoch(
+        self, trainer: Trainer, model_path: Path
+    ) -> None:
+        """So does one that shows up when the examples are read again."""
+        error = StreamUnreadable("data[0]@7: gone")
+        heard: list[EpochMetrics] = []
+        broken = BrokenDataset(examples("digits", 40), error=error, good_passes=2)
+
+        with pytest.raises(StreamUnreadable) as raised:
+            trainer.load(model_path).fit(broken, None, heard.append)
+
+        assert error is raised.value
+        assert 2 == len(heard)
+
+    @pytest.mark.parametrize("method", ["evaluate", "confusion_matrix"])
+    def test_dataset_error_afterwards(
+        self, trainer: Trainer, model_path: Path, method: str
+    ) -> None:
+        """And so do errors from the test part."""
+        error = StreamUnreadable("data[0]@7: gone")
+        broken = BrokenDataset(examples("digits", 40), error=error)
+
+        with pytest.raises(StreamUnreadable) as raised:
+            getattr(trainer.load(model_path), method)(broken)
+
+        assert error is raised.value
+
+    @pytest.mark.parametrize("kind", [ValueError, TypeError, OSError, SystemExit])
+    def test_listener_error(
+        self,
+        trainer: Trainer,
+        model_path: Path,
+        data: ArrayDataset,
+        kind: type[BaseException],
+    ) -> None:
+        """What the listener raises ends the training and comes out unchanged."""
+        error = kind("no")
+        heard: list[EpochMetrics] = []
+
+        def listener(epoch: EpochMetrics) -> None:
+            heard.append(epoch)
+            raise error
+
+        with pytest.raises(kind) as raised:
+            trainer.load(model_path).fit(data, None, listener)
+
+        assert error is raised.value
+        assert 1 == len(heard)
+
+    def test_loads_share_nothing(
+        self, trainer: Trainer, model_path: Path, data: ArrayDataset
+    ) -> None:
+        """Training one model leaves another of the same file as it was."""
+        first, second = trainer.load(model_path), trainer.load(model_path)
+        untrained = second.evaluate(data)
+
+        first.fit(data, None, lambda _: None)
+
+        assert untrained == second.evaluate(data)
+        assert untrained != first.evaluate(data)
+        assert untrained == trainer.load(model_path).evaluate(data)
+
+    def test_evaluate(
+        self, trainer: Trainer, model_path: Path, data: ArrayDataset
+    ) -> None:
+        """Evaluation names loss first, reads once, and teaches the model nothing."""
+        model = trainer.load(model_path)
+
+        metrics = model.evaluate(data)
+
+        assert ["loss", "accuracy"] == list(metrics)
+        assert all(isinstance(number, float) for number in metrics.values())
+        assert 1 == data.passes
+        assert metrics == model.evaluate(data)
+
+    def test_confusion_matrix(
+        self, trainer: Trainer, model_path: Path, data: ArrayDataset
+    ) -> None:
+        """Every example is counted once, in the row of its class."""
+        labels = data.examples.labels[:, 0].tolist()
+
+        matrix = trainer.load(model_path).confusion_matrix(data)
+
+        assert sorted(set(matrix.labels)) == list(matrix.labels)
+        for label, row in zip(matrix.labels, matrix.counts, strict=True):
+            assert labels.count(label) == sum(row)
+            assert len(matrix.labels) == len(row)
+
+    def test_save(self, trainer: Trainer, model_path: Path, data: ArrayDataset) -> None:
+        """A saved model is one that can be loaded, and does as the trained one."""
+        untrained = model_path.read_bytes()
+        model = trainer.load(model_path)
+        model.fit(data, None, lambda _: None)
+
+        path = model.save()
+
+        trainer.inspect(path)
+        assert model.evaluate(data) == trainer.load(path).evaluate(data)
+        assert untrained == model_path.read_bytes()
+
+    def test_saved_apart(
+        self, trainer: Trainer, model_path: Path, data: ArrayDataset
+    ) -> None:
+        """Saving one model leaves the saved file of another alone."""
+        first, second = trainer.load(model_path), trainer.load(model_path)
+        first.fit(data, None, lambda _: None)
+
+        path = first.save()
+        saved = path.read_bytes()
+        second.save()
+
+        assert saved == path.read_bytes()
+
+    @pytest.mark.parametrize("method", ["inspect", "load"])
+    def test_garbage(self, trainer: Trainer, tmp_path: Path, method: str) -> None:
+        """An empty file (the platform sends one on errors) or none is no model."""
+        empty = tmp_path / "empty"
+        empty.touch()
+
+        for path in (empty, tmp_path / "missing"):
+            with pytest.raises(ModelInvalid):
+                getattr(trainer, method)(path)
+
+    def test_inspect(self, trainer: Trainer, model_path: Path) -> None:
+        """Inspection lets a good model pass, and leaves it alone."""
+        before = model_path.read_bytes()
+
+        trainer.inspect(model_path)
+
+        assert before == model_path.read_bytes()

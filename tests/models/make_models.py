@@ -1,0 +1,154 @@
+"""
+Write the untrained models of this folder with the TensorFlow that runs the script.
+
+    python tests/models/make_models.py FOLDER [NAME ...]
+
+The real ones wrote them: TensorFlow 2.7.4 (`tensorflow-2.7`, what the platform runs)
+and 2.2.3 (`tensorflow-2.2`, what it ran in 2020).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+keras = tf.keras
+layers = keras.layers
+
+
+def digits():
+    """A digit's 8 x 8 grey values to one of ten classes; labels are integers."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8)),
+            layers.Flatten(),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="digits",
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def cnn():
+    """The same in colour depth one, with state besides weights and a schedule."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            # A bias before normalisation has no gradient, and Adam makes it from noise.
+            layers.Conv2D(4, 3, use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.MaxPool2D(),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="cnn",
+    )
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.02, 2, 0.5)
+    model.compile(
+        keras.optimizers.Adam(schedule),
+        keras.losses.SparseCategoricalCrossentropy(),
+        metrics=["accuracy", keras.metrics.SparseCategoricalAccuracy(name="truth")],
+    )
+    return model
+
+
+def lstm():
+    """Six words to one of three classes; labels are one-hot."""
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Embedding(20, 4, mask_zero=True),
+            layers.LSTM(4),
+            layers.Dense(3, activation="softmax"),
+        ],
+        name="lstm",
+    )
+    model.compile(
+        keras.optimizers.RMSprop(0.01), "categorical_crossentropy", metrics=["acc"]
+    )
+    return model
+
+
+def binary():
+    """Thirty measurements to yes or no, through one sigmoid unit."""
+    model = keras.Sequential(
+        [
+            keras.Input((30,)),
+            layers.Dense(8, activation="relu"),
+            layers.Dense(1, activation="sigmoid"),
+        ],
+        name="binary",
+    )
+    model.compile(
+        keras.optimizers.SGD(0.1, momentum=0.9),
+        keras.losses.BinaryCrossentropy(),
+        metrics=["accuracy", keras.metrics.AUC(num_thresholds=20, name="auc")],
+    )
+    return model
+
+
+def regression():
+    """Five measurements to a number."""
+    model = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(8, activation="tanh"), layers.Dense(1)],
+        name="regression",
+    )
+    model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["mae"])
+    return model
+
+
+def two_outputs():
+    """Two classifiers over the same four measurements and the same label."""
+    inputs = keras.Input((4,))
+    hidden = layers.Dense(6, activation="relu")(inputs)
+    model = keras.Model(
+        inputs,
+        [
+            layers.Dense(3, activation="softmax", name="early")(inputs),
+            layers.Dense(3, activation="softmax", name="late")(hidden),
+        ],
+        name="two_outputs",
+    )
+    model.compile(
+        "adam",
+        ["sparse_categorical_crossentropy", "sparse_categorical_crossentropy"],
+        metrics=["accuracy"],
+        loss_weights=[0.25, 1.0],
+    )
+    return model
+
+
+def code():
+    """Holds Python code: a Lambda layer, inside another model."""
+    inner = keras.Sequential(
+        [keras.Input((4,)), layers.Lambda(lambda x: x * 2, name="double")], name="inner"
+    )
+    model = keras.Sequential(
+        [keras.Input((4,)), inner, layers.Dense(1)], name="with_code"
+    )
+    model.compile("sgd", "mse")
+    return model
+
+
+def uncompiled():
+    """Cannot be trained: nobody said how."""
+    return keras.Sequential([keras.Input((4,)), layers.Dense(1)], name="uncompiled")
+
+
+MODELS = [digits, cnn, lstm, binary, regression, two_outputs, code, uncompiled]
+
+if __name__ == "__main__":
+    folder, *wanted = sys.argv[1:]
+    for make in MODELS:
+        if not wanted or make.__name__ in wanted:
+            keras.backend.clear_session()
+            tf.random.set_seed(1)
+            path = Path(folder) / f"{make.__name__}.h5"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            make().save(path.as_posix())
+            print(path, path.stat().st_size)  # noqa: T201

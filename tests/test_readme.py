@@ -1,0 +1,42 @@
+"""What the README says is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from attrs import fields
+
+from adapters.files import FilesSettings
+from adapters.http import HttpSettings
+from adapters.kafka import KafkaSettings
+from adapters.tensorflow import TensorFlowSettings
+from bootstrap.main import EXIT_CODES
+from bootstrap.settings import Settings
+
+README = Path(__file__).parents[1].joinpath("README.md").read_text()
+SETTINGS = (Settings, KafkaSettings, HttpSettings, FilesSettings, TensorFlowSettings)
+
+
+def test_example(capsys):
+    """The example with the fakes runs as it stands, and trains."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+    exec(compile(example, "README.md", "exec"), {})
+
+    assert "TrainingReport(history=" in capsys.readouterr().out
+
+
+def test_variables():
+    """Every variable that a settings class reads is in a table, and no other."""
+    told = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
+
+    read = {f.name.upper() for settings in SETTINGS for f in fields(settings)}
+    assert read | {"RESULT_ID"} == told
+
+
+def test_exit_codes():
+    """Every exit code is in the table."""
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+
+    assert {0, 143, *EXIT_CODES.values()} == told

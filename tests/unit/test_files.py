@@ -1,0 +1,80 @@
+"""The back-end as files; see also the contracts."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from adapters.files import FilesBackend, FilesSettings
+from domain.errors import DeploymentInvalid
+from tests.contracts.result_sink import HISTORY, REPORT
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "trained.keras"
+    path.write_bytes(b"weights")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "results"
+
+
+def backend(folder, draw=lambda _: b"picture"):
+    return FilesBackend(FilesSettings(folder / "model.h5", folder), draw)
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_files(folder, model):
+    """A result is three files, and no half-written ones."""
+    backend(folder).deliver(REPORT, model)
+
+    assert {"result.json", "trained_model.keras", "confusion_matrix.png"} == names(
+        folder
+    )
+    assert b"picture" == (folder / "confusion_matrix.png").read_bytes()
+
+
+def test_no_stale_picture(folder, model):
+    """A result without confusion matrix does not keep an earlier one's."""
+    backend(folder).deliver(REPORT, model)
+    backend(folder).deliver(evolve(REPORT, confusion_matrix=None), model)
+
+    assert {"result.json", "trained_model.keras"} == names(folder)
+
+
+def test_drawing_fails(folder, model, caplog):
+    """A picture that cannot be drawn does not cost the result."""
+
+    def broken(_):
+        raise OSError("no room for fonts")
+
+    backend(folder, broken).deliver(REPORT, model)
+
+    assert {"result.json", "trained_model.keras"} == names(folder)
+    assert "no room for fonts" in caplog.text
+
+
+def test_progress_that_cannot_be_written(folder, caplog):
+    """Progress never raises; the log tells why there is none."""
+    folder.touch()
+
+    backend(folder).report_progress(HISTORY)
+
+    assert ["progress not published"] == caplog.messages
+    assert "results" in caplog.records[0].reason
+
+
+def test_half_a_result_is_none(folder, model):
+    """result.json is last: where it is, the rest is."""
+    (folder / "trained_model.keras").mkdir(parents=True)
+
+    with pytest.raises(DeploymentInvalid, match=r"trained_model\.keras"):
+        backend(folder).deliver(REPORT, model)
+
+    assert {"trained_model.keras"} == names(folder)

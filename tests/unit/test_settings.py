@@ -1,0 +1,112 @@
+"""Environment variables to settings."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import field, frozen, validators
+
+from adapters.wire.dialect import Dialect
+from bootstrap.container import check_environment
+from bootstrap.settings import Settings, check, load
+from domain.errors import SettingsInvalid
+
+MINIMUM = {"DEPLOYMENT_ID": "7", "BATCH": "32"}
+
+
+@frozen
+class Example:
+    count: int
+    share: float = field(default=0.5, validator=validators.le(1))
+    words: tuple[str, ...] = field(default=(), converter=tuple)
+    wanted: bool = False
+
+
+class TestLoad:
+    def test_defaults(self):
+        """Only what has no default must be set."""
+        assert Example(3) == load(Example, {"COUNT": "3"})
+
+    def test_types(self):
+        """Texts become the fields' types, by converter where there is one."""
+        environ = {"COUNT": "-3", "SHARE": "0.25", "WORDS": "ab", "WANTED": "true"}
+
+        assert Example(-3, 0.25, ("a", "b"), True) == load(Example, environ)
+
+    @pytest.mark.parametrize(
+        ("text", "flag"),
+        [("true", True), ("True", True), ("false", False), ("null", False)],
+    )
+    def test_flags(self, text, flag):
+        """Flags come as JSON, as Python, and as null."""
+        assert flag is load(Example, {"COUNT": "3", "WANTED": text}).wanted
+
+    @pytest.mark.parametrize("text", ["", "  "])
+    def test_empty_is_missing(self, text):
+        """The platform writes its nulls as empty texts."""
+        assert 0.5 == load(Example, {"COUNT": "3", "SHARE": text}).share
+        with pytest.raises(SettingsInvalid, match="COUNT is missing or empty"):
+            load(Example, {"COUNT": text})
+
+    @pytest.mark.parametrize(
+        ("variable", "text"),
+        [
+            ("COUNT", "3.0"),
+            ("COUNT", "three"),
+            ("SHARE", "nan"),
+            ("SHARE", "inf"),
+            ("SHARE", "1.5"),
+            ("SHARE", "half"),
+            ("WANTED", "yes"),
+        ],
+    )
+    def test_malformed(self, variable, text):
+        """A text that is no such value is refused by the variable's name."""
+        with pytest.raises(SettingsInvalid, match=f"^{variable}: "):
+            load(Example, {"COUNT": "3", variable: text})
+
+    def test_all_faults_at_once(self):
+        """One message names everything, over several classes, and nothing twice."""
+        with pytest.raises(SettingsInvalid) as caught:
+            check({"SHARE": "2", "WANTED": "?"}, Example, Settings, Example)
+
+        faults = str(caught.value).split("; ")
+        assert ["COUNT", "SHARE", "WANTED", "DEPLOYMENT_ID", "BATCH"] == [
+            fault.split()[0].rstrip(":") for fault in faults
+        ]
+
+
+class TestDialect:
+    def test_2020(self):
+        """Without CASE it is the platform of 2020, whose parts repeat."""
+        settings = load(Settings, MINIMUM)
+
+        assert (Dialect.Y2020, True) == (settings.dialect, settings.repeats_parts)
+
+    def test_current(self):
+        """With CASE it is today's."""
+        settings = load(Settings, {**MINIMUM, "CASE": "1"})
+
+        assert (Dialect.CURRENT, False) == (settings.dialect, settings.repeats_parts)
+
+
+class TestSelection:
+    def test_unselected_adapters_ask_for_nothing(self):
+        """With the fakes selected, no Kafka, HTTP or TensorFlow variable is needed."""
+        check_environment(
+            {
+                **MINIMUM,
+                "STREAMFIT_BROKER": "memory",
+                "STREAMFIT_BACKEND": "memory",
+                "STREAMFIT_ENGINE": "fake",
+            }
+        )
+
+    def test_unknown_adapter(self):
+        """An adapter that nobody wrote is refused with the names of those there are."""
+        with pytest.raises(SettingsInvalid) as caught:
+            check_environment(
+                {"BATCH": "1", "STREAMFIT_BROKER": "x", "STREAMFIT_BACKEND": "memory"}
+            )
+
+        assert "STREAMFIT_BROKER: 'x' is none of kafka, memory" in str(caught.value)
+        assert "DEPLOYMENT_ID is missing" in str(caught.value)

@@ -1,0 +1,203 @@
+"""The same numbers, to the last bit, as Keras 2 gives for the same arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer
+from adapters.tensorflow.pipeline import Pipeline
+from domain.batches import ExampleBatch
+from tests.models import IN_2020, TRAINABLE, ArrayDataset, examples, model_file
+
+BATCH = 32
+legacy = tf_keras.optimizers.legacy
+
+COMPILED = {
+    "digits": lambda: {
+        "optimizer": legacy.Adam(),
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": ["accuracy"],
+    },
+    "cnn": lambda: {
+        "optimizer": legacy.Adam(
+            tf_keras.optimizers.schedules.ExponentialDecay(0.02, 2, 0.5)
+        ),
+        "loss": tf_keras.losses.SparseCategoricalCrossentropy(),
+        "metrics": [
+            "accuracy",
+            tf_keras.metrics.SparseCategoricalAccuracy(name="truth"),
+        ],
+    },
+    "lstm": lambda: {
+        "optimizer": legacy.RMSprop(0.01),
+        "loss": "categorical_crossentropy",
+        "metrics": ["acc"],
+    },
+    "binary": lambda: {
+        "optimizer": legacy.SGD(0.1, momentum=0.9),
+        "loss": tf_keras.losses.BinaryCrossentropy(),
+        "metrics": ["accuracy", tf_keras.metrics.AUC(num_thresholds=20, name="auc")],
+    },
+    "regression": lambda: {
+        "optimizer": legacy.SGD(),
+        "loss": "mse",
+        "metrics": ["mae"],
+        "weighted_metrics": ["mae"],
+    },
+    "two_outputs": lambda: {
+        "optimizer": legacy.Adam(),
+        "loss": ["sparse_categorical_crossentropy"] * 2,
+        "metrics": ["accuracy"],
+        "loss_weights": [0.25, 1.0],
+    },
+}
+"""How make_models.py compiled them, said again by hand."""
+
+
+def plain(name: str, tensorflow: str = "2.7"):
+    """Return the model in plain Keras 2, compiled by hand."""
+    model = tf_keras.models.load_model(model_file(name, tensorflow), compile=False)
+    model.compile(**COMPILED[name]())
+    return model
+
+
+def load(path: Path, workdir: Path, **kwargs_fit):
+    settings = TensorFlowSettings(BATCH, kwargs_fit=kwargs_fit)
+    return TensorFlowTrainer(settings, workdir, repeat=False).load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensorflow"),
+    [(name, "2.7") for name in TRAINABLE] + [(name, "2.2") for name in IN_2020],
+)
+def test_as_arrays_in_plain_keras(name, tensorflow, tmp_path):
+    """History, evaluation and weights equal those of `fit(x, y, shuffle=False)`."""
+    train, validation = examples(name, 70), examples(name, 50, seed=1)
+    model = load(model_file(name, tensorflow), tmp_path, epochs=2)
+    expected = plain(name, tensorflow)
+    epochs = []
+
+    model.fit(ArrayDataset(train), ArrayDataset(validation), epochs.append)
+    history = expected.fit(
+        train.features,
+        train.labels,
+        validation_data=(validation.features, validation.labels),
+        batch_size=BATCH,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+    ).history
+
+    ours = {n: [e.training[n] for e in epochs] for n in epochs[0].training} | {
+        f"val_{n}": [e.validation[n] for e in epochs] for n in epochs[0].validation
+    }
+    assert list(history.items()) == list(ours.items())
+    for weight, ours in zip(
+        expected.get_weights(), model.keras_model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(weight, ours)
+    evaluated = expected.evaluate(
+        validation.features,
+        validation.labels,
+        batch_size=BATCH,
+        return_dict=True,
+        verbose=0,
+    )
+    assert list(evaluated.items()) == list(
+        model.evaluate(ArrayDataset(validation)).items()
+    )
+
+
+@pytest.mark.parametrize(
+    "types",
+    ["u1 u1", "i2 ?", "u4 i2", "i8 i8", "? f4", "f2 u8", "f8 f8", "f4 f2"],
+)
+def test_dtypes(types, tmp_path):
+    """Whatever the types in the stream, Keras sees what it makes of such arrays."""
+    features, label = types.split()
+    made = examples("binary", 40)
+    batch = ExampleBatch(
+        (made.features * 3).astype(features), made.labels.astype(label)[:, None]
+    )
+    model = load(model_file("binary"), tmp_path)
+
+    expected = plain("binary").evaluate(
+        batch.features, batch.labels, batch_size=BATCH, return_dict=True, verbose=0
+    )
+
+    assert expected == model.evaluate(ArrayDataset(batch))
+
+
+def test_several_reads_per_pass():
+    """Batches are full, in order and typed, however the examples are read."""
+    features = np.arange(9000 * 5, dtype=np.uint8).reshape(9000, 5)
+    labels = np.arange(9000, dtype=np.float64)
+    dataset = ArrayDataset(ExampleBatch(features, labels))
+
+    batches = list(Pipeline(1000).feed(dataset))
+
+    assert [1000] * 9 == [len(x) for x, _ in batches]
+    np.testing.assert_array_equal(features, tf.concat([x for x, _ in batches], 0))
+    np.testing.assert_array_equal(labels, tf.concat([y for _, y in batches], 0))
+    assert {(tf.uint8, tf.float32)} == {(x.dtype, y.dtype) for x, y in batches}
+
+
+@pytest.mark.parametrize(
+    ("batch", "shape", "sizes"),
+    [
+        (32, (4,), {8192}),
+        (1000, (4,), {8000}),
+        (10_000, (4,), {10_000}),  # never less than a batch,
+        (1, (1024, 1024), {8}),  # and else no more than eight mebibytes at once
+        (32, (1024, 1024), {32}),
+    ],
+)
+def test_read_in_whole_batches(batch, shape, sizes):
+    """Examples are read many at a time, by whole batches, in bounded memory."""
+    asked = set()
+
+    class Recording(ArrayDataset):
+        def batches(self, size):
+            asked.add(size)
+            return iter(())
+
+    empty = np.zeros((0, *shape), np.uint8)
+    list(Pipeline(batch).feed(Recording(ExampleBatch(empty, np.zeros(0)))))
+
+    assert sizes == asked
+
+
+def test_size_is_known():
+    """Keras is told how many batches come, so that optimizers count right."""
+    data = ArrayDataset(examples("digits", 70))
+
+    assert 3 == Pipeline(32).feed(data).cardinality()
+    assert (
+        tf.data.INFINITE_CARDINALITY
+        == Pipeline(32).feed(data, endless=True).cardinality()
+    )
+
+
+def test_training_goes_on(tmp_path):
+    """A model that came with its optimizer's state goes on from there."""
+    path = tmp_path / "half.h5"
+    data = examples("digits", 70)
+    half = plain("digits")
+    half.fit(data.features, data.labels, batch_size=BATCH, shuffle=False, verbose=0)
+    with h5py.File(path, "w") as file:
+        half.save(file)
+    model = load(path, tmp_path)
+
+    model.fit(ArrayDataset(data), None, lambda _: None)
+
+    half.fit(data.features, data.labels, batch_size=BATCH, shuffle=False, verbose=0)
+    for weight, ours in zip(
+        half.get_weights(), model.keras_model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(weight, ours)

@@ -1,0 +1,241 @@
+"""The job, with the shipped fakes behind its ports."""
+
+from __future__ import annotations
+
+import logging
+import re
+from itertools import count
+
+import pytest
+
+from adapters.formats import Formats
+from adapters.memory.backend import MemoryBackend
+from adapters.memory.broker import MemoryBroker
+from adapters.memory.trainer import FakeModel, FakeTrainer
+from adapters.raw import RawDecoder
+from adapters.spool import MemorySpool
+from domain.errors import (
+    DeploymentInvalid,
+    ModelInvalid,
+    TrainingFailed,
+    Unavailable,
+)
+from domain.report import EpochMetrics
+from domain.request import DeploymentId
+from domain.split import split_batches, split_records
+from domain.train_deployment import TrainDeployment
+from tests.builders import control_message
+
+KEY = b"\x07"
+
+
+class Picky(FakeTrainer):
+    """A trainer whose models take no more than four examples."""
+
+    def load(self, model):
+        return PickyModel(model.read_bytes(), self.epochs, self.workdir)
+
+
+class PickyModel(FakeModel):
+    def fit(self, training, validation, on_epoch_end):
+        super().fit(training, validation, on_epoch_end)
+        if len(training) > 4:
+            raise TrainingFailed("more than four examples")
+
+
+@pytest.fixture
+def broker():
+    """Ten examples, the label being the position."""
+    broker = MemoryBroker(batch_size=3)
+    broker.produce("automl", *[(bytes([i]), bytes(8)) for i in range(10)])
+    broker.create("control")
+    return broker
+
+
+@pytest.fixture
+def backend(tmp_path):
+    return MemoryBackend(b"untrained", tmp_path)
+
+
+@pytest.fixture
+def job(broker, backend, tmp_path):
+    """Return a function that makes the job, with other parts if need be."""
+
+    def make(**parts):
+        return TrainDeployment(
+            **{
+                "deployment_id": DeploymentId(7),
+                "control_source": broker,
+                "stream_source": broker,
+                "decoder_for": Formats({"RAW": RawDecoder.from_options}),
+                "spool_for": MemorySpool,
+                "split": split_records,
+                "model_repository": backend,
+                "trainer": FakeTrainer(epochs=3, workdir=tmp_path),
+                "result_sink": backend,
+                "wants_confusion_matrix": True,
+                "clock": count(step=5).__next__,
+                **parts,
+            }
+        )
+
+    return make
+
+
+def announce(broker, key=KEY, **fields):
+    body = {"topic": "automl:0:0:10", "total_msg": 10, **fields}
+    broker.produce("control", (key, control_message(**body)))
+
+
+class TestResult:
+    def test_delivered(self, job, broker, backend):
+        """The report and the trained model are handed in, and returned."""
+        announce(broker, validation_rate=0.2, test_rate=0.3)
+
+        report = job().run()
+
+        (delivery,) = backend.deliveries
+        assert report == delivery.report
+        assert b"untrained\ntrained for 3 epochs by FakeTrainer" == delivery.model
+        assert (
+            EpochMetrics(
+                {"loss": 1 / 2, "accuracy": 1 / 2}, {"loss": 1 / 2, "accuracy": 1 / 2}
+            )
+            == report.history[0]
+        )
+        assert {"loss": 1 / 4, "accuracy": 3 / 4} == report.test
+        assert 5 == report.training_time
+
+    def test_progress(self, job, broker, backend):
+        """After every epoch all epochs so far are reported."""
+        announce(broker)
+
+        report = job().run()
+
+        assert [
+            report.history[:1],
+            report.history[:2],
+            report.history,
+        ] == backend.progress
+
+    def test_confusion_matrix_over_the_test_part(self, job, broker, backend):
+        """Records 5, 6 and 7 are the test part: training comes first, then the test."""
+        announce(broker, validation_rate=0.2, test_rate=0.3)
+
+        report = job().run()
+
+        assert (5, 6, 7) == report.confusion_matrix.labels
+
+    def test_confusion_matrix_not_wanted(self, job, broker):
+        """It is made only if the platform asked for it."""
+        announce(broker, validation_rate=0.2, test_rate=0.3)
+
+        assert job(wants_confusion_matrix=False).run().confusion_matrix is None
+
+    def test_no_parts(self, job, broker):
+        """Without rates nothing is validated, tested or compared."""
+        announce(broker)
+
+        report = job().run()
+
+        assert ({}, {}, None) == (
+            report.history[0].validation,
+            report.test,
+            report.confusion_matrix,
+        )
+
+    def test_dialect_of_2020(self, job, broker):
+        """Held-out batches are evaluated after training, not after every epoch."""
+        announce(broker, validation_rate=0.25)
+
+        report = job(split=split_batches(2)).run()
+
+        assert {} == report.history[0].validation
+        assert {"loss": 1 / 4, "accuracy": 3 / 4} == report.test
+        assert (6, 7, 8, 9) == report.confusion_matrix.labels
+
+
+class TestControlTopic:
+    def test_others(self, job, broker, backend):
+        """Messages for nobody and for other deployments are passed by, unopened."""
+        broker.produce("control", (None, b"broken"), (b"\x08", b"broken"))
+        announce(broker)
+
+        job().run()
+
+        assert 1 == len(backend.deliveries)
+
+    def test_first_match_wins(self, job, broker, backend):
+        """A later message for the same deployment changes nothing."""
+        announce(broker, topic="automl:0:0:4", total_msg=4)
+        announce(broker)
+
+        job(trainer=FakeTrainer()).run()
+
+        assert 1 == len(backend.deliveries)
+
+    @pytest.mark.parametrize(
+        ("fields", "reason"),
+        [
+            ({"topic": "automl:0:0:99"}, r"automl\[0\]@0..99"),
+            ({"topic": "nowhere:0:0:1"}, "nowhere"),
+            ({"input_format": "JSON"}, "'JSON' is not served"),
+            ({"validation_rate": 1}, "0 records to train on"),
+            ({"topic": "automl:0:3:3"}, "0 records to train on"),
+            ({"total_msg": "ten"}, "total_msg"),
+        ],
+    )
+    def test_skipped(self, job, broker, backend, caplog, fields, reason):
+        """What cannot be honoured is logged with its position; the next one counts."""
+        announce(broker, **fields)
+        announce(broker)
+
+        with caplog.at_level(logging.WARNING):
+            job().run()
+
+        (skipped,) = [r for r in caplog.records if "skipped" in r.message]
+        assert "control[0]@0" == skipped.position
+        assert re.search(reason, skipped.reason)
+        assert 1 == len(backend.deliveries)
+
+    def test_training_fails(self, job, broker, backend, tmp_path):
+        """A stream that does not suit the model leaves nothing behind for the next."""
+        announce(broker, validation_rate=0.2)
+        announce(broker, topic="automl:0:0:4", total_msg=4)
+
+        job(trainer=Picky(epochs=3, workdir=tmp_path)).run()
+
+        (delivery,) = backend.deliveries
+        assert delivery.model.endswith(b"trained for 3 epochs by FakeTrainer")
+
+    def test_topic_ends(self, job):
+        """A control topic that ends without a message is no success."""
+        with pytest.raises(Unavailable, match="control topic ended"):
+            job().run()
+
+
+class TestBackEnd:
+    def test_no_model(self, job, broker, backend):
+        """Without a model no message is read."""
+        announce(broker)
+        backend.model = None
+
+        with pytest.raises(ModelInvalid):
+            job().run()
+
+    def test_broken_model(self, job, broker, backend):
+        """A model that the trainer does not know is found out before the wait."""
+        announce(broker, total_msg="broken")
+        backend.model = b""
+
+        with pytest.raises(ModelInvalid):
+            job().run()
+
+    def test_result_refused(self, job, broker, backend):
+        """A refused result ends the job; it does not move on to the next message."""
+        announce(broker)
+        announce(broker)
+        backend.accepting = False
+
+        with pytest.raises(DeploymentInvalid):
+            job().run()
