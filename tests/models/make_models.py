@@ -34,14 +34,22 @@ def digits():
 
 
 def cnn():
-    """The same in colour depth one, with state besides weights and a schedule."""
-    model = keras.Sequential(
+    """The same in colour depth one, with a block, state besides weights, a schedule."""
+    block = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
             # A bias before normalisation has no gradient, and Adam makes it from noise.
             layers.Conv2D(4, 3, use_bias=False),
             layers.BatchNormalization(),
             layers.ReLU(),
+            layers.Conv2D(3, 2),
+        ],
+        name="block",
+    )
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            block,
             layers.MaxPool2D(),
             layers.Flatten(),
             layers.Dense(10, activation="softmax"),

@@ -317,6 +317,18 @@ class TestLoad:
         assert "digits" == load("digits", path=path).keras_model.name
 
 
+@pytest.mark.parametrize("tensorflow", ["2.7", "2.2"])
+def test_save_blocks(load, tensorflow):
+    """Weights find their places in nested models too, where files order them anew."""
+    model = load("cnn", path=model_file("cnn", tensorflow))
+    fit(model, examples("cnn", 70))
+
+    saved = tf_keras.models.load_model(model.save()).get_weights()
+
+    for weight, stored in zip(model.keras_model.get_weights(), saved, strict=True):
+        np.testing.assert_array_equal(weight, stored)
+
+
 def test_quiet(load, capfd):
     """Keras prints nothing, unless asked to."""
     data = ArrayDataset(examples("digits", 40))

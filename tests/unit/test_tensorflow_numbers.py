@@ -184,6 +184,7 @@ def test_size_is_known():
     )
 
 
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_training_goes_on(tmp_path):
     """A model that came with its optimizer's state goes on from there."""
     path = tmp_path / "half.h5"
