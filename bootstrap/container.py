@@ -97,7 +97,7 @@ class Container(containers.DeclarativeContainer):
             workdir_path,
             repeat=settings.provided.repeats_parts,
         ),
-        fake=providers.Singleton(FakeTrainer),
+        fake=providers.Singleton(FakeTrainer, workdir=workdir_path),
         **plugins.adapters("trainers", environ),
     )
     decoder_for = providers.Singleton(

@@ -77,9 +77,11 @@ class Pipeline:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         try:
             for batch in dataset.batches(rows):
+                # A copy: TensorFlow would take over the array as it is, and lets a
+                # layer write its output over its input, even if that is read-only.
                 yield (
-                    np.asarray(batch.features, features.dtype.as_numpy_dtype),
-                    np.asarray(batch.labels, label.dtype.as_numpy_dtype),
+                    np.array(batch.features, features.dtype.as_numpy_dtype),
+                    np.array(batch.labels, label.dtype.as_numpy_dtype),
                 )
         except Exception as error:
             self._reading = error
