@@ -6,11 +6,20 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 
 from attrs import define
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 
 from adapters.kafka.errors import ALL_BROKERS_DOWN, CONNECTION, MISSING, final
+from adapters.kafka.options import LOGGER, shared_options
 from adapters.kafka.settings import KafkaSettings
 from domain.errors import Unavailable
 
@@ -95,6 +104,10 @@ class Client:
     consumer: Consumer
     brokers: Brokers
 
+    @cached_property
+    def _admin(self) -> AdminClient:
+        return AdminClient(shared_options(self.brokers.servers), logger=LOGGER)
+
     def partitions(self, topic: str) -> frozenset[int] | None:
         """
         Ask for the partitions of *topic*; none if it does not exist.
@@ -143,6 +156,35 @@ class Client:
         self.brokers.heard()
         return answer
 
+    def topic_id(self, topic: str) -> str | None:
+        """
+        Ask for the identity of *topic*, which no later topic of that name has.
+
+        Returns:
+            None if the brokers have not answered yet: ask again.  Empty if they never
+            can: the embedded cluster has no controller to be asked.
+
+        Raises:
+            Unavailable: They have been away for too long.
+
+            StreamUnreadable: There is no such topic.
+
+            DeploymentInvalid: They refuse to tell.
+        """
+        try:
+            cluster = self.consumer.list_topics(topic, PATIENCE)
+            if cluster.controller_id not in cluster.brokers:
+                return ""
+            (answer,) = self._admin.describe_topics(
+                TopicCollection([topic]), request_timeout=PATIENCE
+            ).values()
+            found: object = answer.result().topic_id
+        except KafkaException as failure:
+            self._failed(failure.args[0], topic)
+            return None
+        self.brokers.heard()
+        return str(found)
+
     def _failed(self, error: KafkaError, place: str) -> None:
         reason = final(error, place)
         if reason is not None:
@@ -157,8 +199,7 @@ def connect(settings: KafkaSettings, **options: str | int | bool) -> Iterator[Cl
     brokers = Brokers(settings.bootstrap_servers, settings.streamfit_broker_deadline)
     consumer = Consumer(
         {
-            "bootstrap.servers": settings.bootstrap_servers,
-            "client.id": "streamfit",
+            **shared_options(settings.bootstrap_servers),
             # The client insists on a name; nothing joins the group or commits to it.
             "group.id": "streamfit",
             "enable.auto.commit": False,
@@ -168,16 +209,10 @@ def connect(settings: KafkaSettings, **options: str | int | bool) -> Iterator[Cl
             "check.crcs": True,
             "allow.auto.create.topics": False,
             "topic.metadata.propagation.max.ms": 1000,
-            "socket.keepalive.enable": True,
-            "log.connection.close": False,
-            # The default starts from scratch as soon as all brokers are down, which
-            # forgets the back-off: twenty attempts, and log lines, each second.
-            "metadata.recovery.strategy": "none",
-            "reconnect.backoff.max.ms": 2000,
             "error_cb": brokers.on_error,
             **{name.replace("_", "."): value for name, value in options.items()},
         },
-        logger=logging.getLogger("librdkafka"),
+        logger=LOGGER,
     )
     try:
         yield Client(consumer, brokers)

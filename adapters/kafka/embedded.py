@@ -25,7 +25,7 @@ class EmbeddedKafka:
         """Start it."""
         # The mock cluster belongs to the client that asked for it.
         self._cluster = Producer(
-            {"bootstrap.servers": "ignored", "test.mock.num.brokers": 1, "log_level": 3}
+            {"bootstrap.servers": "ignored", "test.mock.num.brokers": 1, "log_level": 0}
         )
         return self
 

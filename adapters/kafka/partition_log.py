@@ -86,12 +86,12 @@ def find_logs(client: Client, ranges: Iterable[AnyRange]) -> Logs:
     """
     places = dict.fromkeys((r.topic, r.partition) for r in ranges)
     partitions = {
-        topic: _insist(client, partial(client.partitions, topic))
+        topic: insist(client, partial(client.partitions, topic))
         for topic in dict.fromkeys(topic for topic, _ in places)
     }
     return {
         (topic, partition): PartitionLog(
-            *_insist(client, partial(client.watermarks, topic, partition))
+            *insist(client, partial(client.watermarks, topic, partition))
         )
         if partition in partitions[topic]
         else NOWHERE
@@ -99,7 +99,8 @@ def find_logs(client: Client, ranges: Iterable[AnyRange]) -> Logs:
     }
 
 
-def _insist(client: Client, ask: Callable[[], T | None]) -> T:
+def insist(client: Client, ask: Callable[[], T | None]) -> T:
+    """Ask until there is an answer; the client must have nothing assigned."""
     while (answer := ask()) is None:
         # With nothing assigned this takes librdkafka's news, and no records.
         client.consumer.poll(PAUSE)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from adapters.kafka.options import LOGGER, shared_options
 from domain.errors import Unavailable
 from domain.offsets import OffsetRange
 
@@ -54,13 +55,12 @@ def publish(
 
     producer = Producer(
         {
-            "bootstrap.servers": bootstrap_servers,
-            "client.id": "streamfit",
+            **shared_options(bootstrap_servers),
             "enable.idempotence": True,
             "compression.type": "lz4",
             "message.timeout.ms": int(deadline * 1000),
-            "log_level": 3,
-        }
+        },
+        logger=LOGGER,
     )
     for key, value in records:
         while True:
@@ -71,6 +71,8 @@ def publish(
                 producer.poll(0.1)  # the queue is full: let deliveries empty it
         producer.poll(0)
     producer.flush()
+    if not offsets and not failures:
+        raise ValueError(f"{place}: there is nothing to publish")
     if failures:
         raise Unavailable(f"{place}: {len(failures)} not accepted: {failures[0]}")
     return OffsetRange(topic, partition, min(offsets), max(offsets) + 1)

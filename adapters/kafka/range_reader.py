@@ -19,7 +19,11 @@ from domain.offsets import OffsetRange
 BATCH_RECORDS = 10_000
 BATCH_BYTES = 16 << 20
 CHUNK = 256
-"""Records taken from librdkafka at once: enough to make the call cheap."""
+"""Records taken from librdkafka at once, at most: enough to make the call cheap."""
+
+RECORD_BYTES = 1 << 20
+"""Size of a record as long as nothing is known: the largest that brokers take unless
+they are told otherwise."""
 
 LINGER = 0.1
 """Seconds that a chunk may take to fill up."""
@@ -48,6 +52,7 @@ class RangeReader:
     position: int = field(init=False)
     _moved_at: float = field(init=False, factory=time.monotonic)
     _asked_at: float = field(init=False, factory=time.monotonic)
+    _record_bytes: float = field(init=False, default=RECORD_BYTES)
 
     def __attrs_post_init__(self) -> None:
         self.position = self.wanted.start
@@ -59,12 +64,13 @@ class RangeReader:
         batch: list[Message] = []
         size = 0
         while self.position < wanted.end:
-            asked = min(CHUNK, wanted.end - self.position)
+            fitting = max(1, int((BATCH_BYTES - size) / self._record_bytes))
+            asked = min(CHUNK, fitting, wanted.end - self.position)
             messages = consumer.consume(asked, LINGER)
             records = [message for message in messages if message.error() is None]
             self._advance(messages, records, asked)
             batch += records
-            size += sum(map(len, records))
+            size += self._weigh(records)
             more_is_coming = len(records) == asked and self.position < wanted.end
             if more_is_coming and len(batch) < BATCH_RECORDS and size < BATCH_BYTES:
                 continue
@@ -90,6 +96,13 @@ class RangeReader:
         elif time.monotonic() - max(self._moved_at, self._asked_at) > STALL:
             self._ask_why()
             self._asked_at = time.monotonic()
+
+    def _weigh(self, records: Sequence[Message]) -> int:
+        """Return the size of *records* in bytes; the next ones may be like them."""
+        size = sum(map(len, records))
+        if records:
+            self._record_bytes = max(1.0, size / len(records))
+        return size
 
     def _consumer_position(self) -> int:
         """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
+from attrs.validators import ge, matches_re, min_len
 
 
 @frozen
@@ -22,7 +23,7 @@ class KafkaSettings:
             are waited for, if they are not written yet.
     """
 
-    bootstrap_servers: str
-    control_topic: str
-    streamfit_broker_deadline: float = 300.0
-    streamfit_stream_deadline: float = 60.0
+    bootstrap_servers: str = field(validator=min_len(1))
+    control_topic: str = field(validator=matches_re(r"[A-Za-z0-9._-]{1,249}"))
+    streamfit_broker_deadline: float = field(default=300.0, validator=ge(0))
+    streamfit_stream_deadline: float = field(default=60.0, validator=ge(0))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from attrs import frozen
 
 from adapters.kafka.client import Client, connect
-from adapters.kafka.partition_log import PAUSE, Logs, find_logs
+from adapters.kafka.partition_log import PAUSE, Logs, find_logs, insist
 from adapters.kafka.range_reader import RangeReader
 from adapters.kafka.settings import KafkaSettings
 from domain.batches import RecordBatch
@@ -67,13 +68,27 @@ class KafkaStreamSource(StreamSource):
             # new records if it is at the end: make that short.
             fetch_wait_max_ms=20,
             fetch_queue_backoff_ms=10,
+            queued_max_messages_kbytes=32 * 1024,
         ) as client:
+            if faults := _hopeless(wanted, find_logs(client, wanted)):
+                raise StreamUnreadable("; ".join(faults))
+            topics = _identify(client, wanted)
             for offsets in wanted:
-                client.consumer.unassign()
-                logs = find_logs(client, [offsets])
-                if faults := _hopeless([offsets], logs):
-                    raise StreamUnreadable("; ".join(faults))
                 yield from RangeReader(client, self.settings, offsets).batches()
+            # A topic that is deleted and made again is read on, offset by offset.
+            client.consumer.unassign()
+            now = _identify(client, wanted)
+            made_again = [
+                t for t in topics if topics[t] and now[t] not in {"", topics[t]}
+            ]
+            if made_again:
+                raise StreamUnreadable(f"{', '.join(made_again)}: made again meanwhile")
+
+
+def _identify(client: Client, ranges: Sequence[OffsetRange]) -> dict[str, str]:
+    """Return the identity of each topic, as far as it is known."""
+    topics = dict.fromkeys(wanted.topic for wanted in ranges)
+    return {topic: insist(client, partial(client.topic_id, topic)) for topic in topics}
 
 
 def _overlaps(ranges: Sequence[RequestedRange]) -> list[str]:

@@ -148,6 +148,28 @@ class TestApacheKafka(KafkaFixtures, DeletionContract):
         with pytest.raises(StreamUnreadable, match=topic):
             list(batches)
 
+    def test_topic_made_again_while_read(
+        self, kafka: str, broker: KafkaTopics, topic: str
+    ) -> None:
+        """The records of two topics of one name are never mixed."""
+        source = KafkaStreamSource(
+            KafkaSettings(
+                kafka,
+                "control",
+                streamfit_broker_deadline=3.0,
+                streamfit_stream_deadline=3.0,
+            )
+        )
+        broker.produce(topic, *numbered(3))
+        batches = source.read([OffsetRange(topic, 0, 0, 9)])
+
+        next(batches)
+        broker.delete(topic)
+        broker.produce(topic, *numbered(20))
+
+        with pytest.raises((StreamUnreadable, Unavailable), match=topic):
+            list(batches)
+
     def test_ends_on_a_marker(
         self, broker: KafkaTopics, source: KafkaStreamSource, topic: str
     ) -> None:
