@@ -1,17 +1,20 @@
 # make demo    the real job on real data, in under a minute
 # make test    all tests; starts a real Kafka if Java and Maven are here
 # make check   format, lint, types
+# make bench   measure reading side by side with others: BENCH="--only raw --rounds 5"
 # make lock    renew the hashed lock files
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell $(p) -c 'import sys; print(sys.executable)' 2>/dev/null)))
 PYTHON39 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python) $(shell command -v python3.9))
+PYTHON311 ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null)
 FORMAT ?= raw
+BENCH ?=
 TESTS ?= tests
 PIP = .venv/bin/python -m pip --disable-pip-version-check
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: demo test check setup oracles lock clean
+.PHONY: demo test check setup oracles bench lock clean
 
 demo: setup
 	.venv/bin/streamfit demo --format $(FORMAT)
@@ -43,11 +46,23 @@ oracles: .oracles/tensorflow-2.7/installed
 		--quiet --require-hashes -r $<
 	touch $@
 
+bench: setup .oracles/peers/installed
+	.venv/bin/python -m benchmarks $(BENCH)
+
+# tensorflow-io is the platform's own reader; it ended at TensorFlow 2.12.
+.oracles/peers/installed: requirements/peers.txt
+	@test -n "$(PYTHON311)" || { echo "tensorflow-io needs Python 3.11 or older"; exit 1; }
+	$(PYTHON311) -m venv .oracles/peers
+	.oracles/peers/bin/python -m pip --disable-pip-version-check install \
+		--quiet --require-hashes -r $<
+	touch $@
+
 lock:
 	$(LOCK) pyproject.toml -o requirements/cpu.txt
 	$(LOCK) pyproject.toml --extra gpu -o requirements/gpu.txt
 	$(LOCK) pyproject.toml --extra demo --group dev -o requirements/dev.txt
 	$(LOCK) --group build -o requirements/build.txt
+	$(filter-out --universal,$(LOCK)) requirements/peers.in -o requirements/peers.txt
 
 clean:
 	rm -rf .venv .oracles .cache build dist

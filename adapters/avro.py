@@ -16,8 +16,9 @@ from attrs import frozen
 from fastavro.schema import SchemaParseException, UnknownType
 from fastavro.types import AvroMessage
 
-from domain.batches import BinaryColumn, ExampleBatch, RecordBatch
-from domain.errors import MalformedRequest, StreamUnreadable
+from adapters.wire.faults import Fault, rejected
+from domain.batches import BinaryColumn, Decoded, ExampleBatch, RecordBatch
+from domain.errors import MalformedRequest
 from ports import Decoder
 
 DTYPES = {
@@ -57,12 +58,15 @@ class AvroDecoder(Decoder):
             _AvroVector.parse("label", options.get("label_scheme")),
         )
 
-    def decode(self, records: RecordBatch) -> ExampleBatch:
+    def decode(self, records: RecordBatch) -> Decoded:
         """See Decoder."""
-        return ExampleBatch(
-            self._features.decode(records.values, records),
-            self._labels.decode(records.keys, records),
-        )
+        faults: dict[int, Fault] = {}
+        features = self._features.decode(records.values, faults)
+        labels = self._labels.decode(records.keys, faults)
+        if not faults:
+            return Decoded(ExampleBatch(features, labels))
+        good = np.setdiff1d(np.arange(len(records)), list(faults))
+        return Decoded(ExampleBatch(features[good], labels[good]), rejected(faults))
 
 
 @frozen
@@ -98,23 +102,18 @@ class _AvroVector:
         return cls(name, schema, len(fields), np.result_type(*dtypes))
 
     def decode(
-        self, column: BinaryColumn, records: RecordBatch
+        self, column: BinaryColumn, faults: dict[int, Fault]
     ) -> npt.NDArray[np.generic]:
-        """
-        Return *column* as an array of shape (records, fields).
-
-        Raises:
-            StreamUnreadable: A record is not of this schema.
-        """
+        """Return *column* as an array of shape (records, fields); note bad records."""
         array = np.empty((len(column), self.length), self.dtype)
         for index in range(len(column)):
             try:
                 array[index] = self._read(column[index])
             except (EOFError, IndexError, ValueError, OverflowError) as error:
-                raise StreamUnreadable(
-                    f"{records.place(index)}: {self.name} of {len(column[index])} "
-                    f"bytes is not of the schema: {error or type(error).__name__}"
-                ) from error
+                cause = str(error) or type(error).__name__
+                size = len(column[index])
+                reason = f"{self.name} of {size} bytes is not of the schema: {cause}"
+                faults.setdefault(index, Fault("schema", reason))
         return array
 
     def _read(self, encoded: memoryview) -> list[AvroMessage]:

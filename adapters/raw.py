@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 from attrs import define, frozen
 
+from adapters.wire.faults import Fault, rejected
 from adapters.wire.strict import structure
-from domain.batches import BinaryColumn, ExampleBatch, RecordBatch
-from domain.errors import MalformedRequest, StreamUnreadable
+from adapters.wire.tensors import parse_dtype, parse_shape
+from domain.batches import BinaryColumn, Decoded, ExampleBatch, RecordBatch
 from ports import Decoder
-
-DTYPES = {
-    "half": "<f2",
-    "float": "<f4",
-    "double": "<f8",
-    "bool": "?",
-    "bool_": "?",
-    "float16": "<f2",
-    "float32": "<f4",
-    "float64": "<f8",
-    "int8": "<i1",
-    "int16": "<i2",
-    "int32": "<i4",
-    "int64": "<i8",
-    "uint8": "<u1",
-    "uint16": "<u2",
-    "uint32": "<u4",
-    "uint64": "<u8",
-}
-"""Both spellings of the platform: its job's own, and NumPy's, which its sinks send."""
 
 
 @frozen
@@ -42,7 +22,7 @@ class RawOptions:
     The ``input_config`` of a RAW stream.
 
     Attributes:
-        data_type: Element type of the values, a name in DTYPES.
+        data_type: Element type of the values, a name in wire.tensors.DTYPES.
 
         label_type: Element type of the keys.
 
@@ -60,7 +40,11 @@ class RawOptions:
 
 @define
 class RawDecoder(Decoder):
-    """Views whole batches as arrays; nothing is copied."""
+    """
+    Views whole batches as arrays; nothing is copied unless records are bad.
+
+    A record of another size than the others is bad, and costs only itself.
+    """
 
     _features: _RawTensor
     _labels: _RawTensor
@@ -79,12 +63,25 @@ class RawDecoder(Decoder):
             _RawTensor.parse("label", raw.label_type, raw.label_reshape),
         )
 
-    def decode(self, records: RecordBatch) -> ExampleBatch:
+    def decode(self, records: RecordBatch) -> Decoded:
         """See Decoder."""
-        return ExampleBatch(
-            self._features.decode(records.values, records),
-            self._labels.decode(records.keys, records),
-        )
+        sides = (self._features, records.values), (self._labels, records.keys)
+        if any(-1 in tensor.shape for tensor, _ in sides):
+            self._settle(records)
+        faults: dict[int, Fault] = {}
+        for tensor, column in sides:
+            tensor.check(column, faults)
+        features, labels = (tensor.view(column, faults) for tensor, column in sides)
+        return Decoded(ExampleBatch(features, labels), rejected(faults))
+
+    def _settle(self, records: RecordBatch) -> None:
+        """Fill in open axes from the first record of which both sides fit."""
+        for index in range(len(records)):
+            value = self._features.fit(len(records.values[index]))
+            label = self._labels.fit(len(records.keys[index]))
+            if value is not None and label is not None:
+                self._features.shape, self._labels.shape = value, label
+                return
 
 
 @define
@@ -97,7 +94,7 @@ class _RawTensor:
 
         dtype: Type of the elements.
 
-        shape: Shape of one record; -1 where the first record settles it.
+        shape: Shape of one record; -1 where the first good record settles it.
     """
 
     name: str
@@ -106,71 +103,54 @@ class _RawTensor:
 
     @classmethod
     def parse(cls, name: str, type_name: str, reshape: str | None) -> _RawTensor:
-        if type_name not in DTYPES:
-            raise MalformedRequest(
-                f"input_config.{name}_type: {type_name!r} is none of "
-                f"{', '.join(sorted(DTYPES))}"
-            )
-        return cls(name, np.dtype(DTYPES[type_name]), _parse_shape(name, reshape))
+        place = f"input_config.{name}"
+        return cls(
+            name,
+            parse_dtype(f"{place}_type", type_name),
+            (-1,) if reshape is None else parse_shape(f"{place}_reshape", reshape),
+        )
 
-    def decode(
-        self, column: BinaryColumn, records: RecordBatch
-    ) -> npt.NDArray[np.generic]:
-        """
-        View *column* as one array of shape (records, *shape).
-
-        Raises:
-            StreamUnreadable: A record has another size.
-        """
-        if len(column) and -1 in self.shape:
-            self.shape = self._settle(column, records)
-        width = math.prod(self.shape) * self.dtype.itemsize
-        if len(column) and column.width != width:
-            raise self._misfit(column, records, f"{width} bytes")
-        if self.dtype.kind == "b":  # any byte but 0 is true
-            elements = np.frombuffer(column.data, np.uint8) != 0
-        else:
-            elements = np.frombuffer(column.data, self.dtype)
-        return np.reshape(elements, (len(column), *self.shape))
-
-    def _settle(self, column: BinaryColumn, records: RecordBatch) -> tuple[int, ...]:
-        """Fill in the open axis from the first record."""
+    @property
+    def unit(self) -> int:
+        """Bytes of a record, or what they must be a multiple of."""
         known = math.prod(axis for axis in self.shape if axis != -1)
-        unit = known * self.dtype.itemsize
-        if len(column[0]) == 0 or len(column[0]) % unit:
-            raise self._misfit(column, records, f"a multiple of {unit} bytes", 0)
-        return tuple(
-            len(column[0]) // unit if axis == -1 else axis for axis in self.shape
-        )
+        return known * self.dtype.itemsize
 
-    def _misfit(
-        self,
-        column: BinaryColumn,
-        records: RecordBatch,
-        wanted: str,
-        index: int | None = None,
-    ) -> StreamUnreadable:
-        """Name the first record that does not fit."""
-        if index is None:
-            width = math.prod(self.shape) * self.dtype.itemsize
-            index = next(i for i in range(len(column)) if len(column[i]) != width)
-        return StreamUnreadable(
-            f"{records.place(index)}: {self.name} has {len(column[index])} bytes, "
-            f"wanted {wanted} for {self.dtype.name} of shape {self.shape}"
-        )
+    def fit(self, size: int) -> tuple[int, ...] | None:
+        """Return the shape of a record of *size* bytes; None if there is none."""
+        if -1 not in self.shape:
+            return self.shape if size == self.unit else None
+        if size == 0 or size % self.unit:
+            return None
+        return tuple(size // self.unit if axis == -1 else axis for axis in self.shape)
 
+    def check(self, column: BinaryColumn, faults: dict[int, Fault]) -> None:
+        """Add to *faults* the records that do not fit, and are not in there."""
+        if not len(column) or self.fit(column.width or 0) == self.shape:
+            return
+        wanted = f"{self.unit} bytes for {self.dtype.name} of shape {self.shape}"
+        sizes = np.diff(np.asarray(column.ends, np.int64), prepend=0)
+        bad = sizes != self.unit
+        if -1 in self.shape:  # no record has settled it
+            wanted = f"a multiple of {wanted}"
+            bad = (sizes == 0) | (np.mod(sizes, self.unit) != 0)
+        for index in np.flatnonzero(bad).tolist():
+            reason = f"{self.name} has {sizes[index]} bytes, wanted {wanted}"
+            faults.setdefault(index, Fault("size", reason))
 
-def _parse_shape(name: str, reshape: str | None) -> tuple[int, ...]:
-    if reshape is None:
-        return (-1,)
-    axes = reshape.split()
-    if not all(re.fullmatch(r"-1|[1-9][0-9]{0,17}", axis) for axis in axes):
-        raise MalformedRequest(
-            f"input_config.{name}_reshape: want positive numbers, or one -1, separated "
-            f"by blanks, got {reshape!r}"
-        )
-    if axes.count("-1") > 1:
-        raise MalformedRequest(
-            f"input_config.{name}_reshape: only one -1 can be filled, got {reshape!r}"
-        )
-    return tuple(map(int, axes))
+    def view(
+        self, column: BinaryColumn, faults: Mapping[int, Fault]
+    ) -> npt.NDArray[np.generic]:
+        """Return the records without *faults* as one array: (records, *shape)."""
+        data: memoryview | bytes = column.data
+        if faults:
+            good = [index for index in range(len(column)) if index not in faults]
+            data = b"".join(column[index] for index in good)
+        count = len(column) - len(faults)
+        if not count and -1 in self.shape:
+            return np.empty((0,), self.dtype)
+        if self.dtype.kind == "b":  # any byte but 0 is true
+            elements = np.frombuffer(data, np.uint8) != 0
+        else:
+            elements = np.frombuffer(data, self.dtype)
+        return np.reshape(elements, (count, *self.shape))

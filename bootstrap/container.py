@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from attrs import AttrsInstance
+from attrs import AttrsInstance, evolve
 from dependency_injector import containers, providers
 
 from adapters.avro import AvroDecoder
 from adapters.files import FilesBackend, FilesSettings
 from adapters.formats import Formats
 from adapters.http import HttpModelRepository, HttpResultSink, HttpSettings
-from adapters.kafka import KafkaControlSource, KafkaSettings, KafkaStreamSource
+from adapters.kafka import (
+    KafkaControlSource,
+    KafkaRejectedRecords,
+    KafkaSettings,
+    KafkaStreamSource,
+    librdkafka_properties,
+)
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.broker import MemoryBroker
+from adapters.memory.rejected_records import MemoryRejectedRecords
 from adapters.memory.trainer import FakeTrainer
 from adapters.plots import confusion_matrix_png
 from adapters.raw import RawDecoder
-from adapters.spool import MemorySpool
+from adapters.spool import SpoolFor, SpoolSettings
 from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer
 from bootstrap import plugins
 from bootstrap.settings import Settings, check, load
 from domain.errors import SettingsInvalid
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
+
+
+def _kafka_settings(environ: Mapping[str, str]) -> KafkaSettings:
+    properties = librdkafka_properties(environ)
+    return evolve(load(KafkaSettings, environ), librdkafka=properties)
+
+
+def _dead_letters(
+    settings: KafkaSettings, topic: str | None
+) -> KafkaRejectedRecords | None:
+    return None if topic is None else KafkaRejectedRecords(settings, topic)
 
 
 class Container(containers.DeclarativeContainer):
@@ -44,7 +62,7 @@ class Container(containers.DeclarativeContainer):
     # Broker
 
     memory_broker = providers.Singleton(MemoryBroker)
-    kafka_settings = providers.Singleton(load, KafkaSettings, environ)
+    kafka_settings = providers.Singleton(_kafka_settings, environ)
     control_source = providers.Selector(
         settings.provided.streamfit_broker,
         kafka=providers.Singleton(KafkaControlSource, kafka_settings),
@@ -56,6 +74,14 @@ class Container(containers.DeclarativeContainer):
         kafka=providers.Singleton(KafkaStreamSource, kafka_settings),
         memory=memory_broker,
         **plugins.adapters("stream_sources", environ),
+    )
+
+    bad_records = settings.provided.streamfit_bad_records
+    rejected_records = providers.Selector(
+        settings.provided.streamfit_broker,
+        kafka=providers.Singleton(_dead_letters, kafka_settings, bad_records.topic),
+        memory=providers.Singleton(MemoryRejectedRecords),
+        **plugins.adapters("rejected_records", environ),
     )
 
     # Back-end
@@ -110,7 +136,9 @@ class Container(containers.DeclarativeContainer):
             }
         ),
     )
-    spool_for = providers.Object(MemorySpool)
+    spool_for = providers.Singleton(
+        SpoolFor, providers.Singleton(load, SpoolSettings, environ)
+    )
 
     # The job
 
@@ -130,6 +158,8 @@ class Container(containers.DeclarativeContainer):
         model_repository=model_repository,
         trainer=trainer,
         result_sink=result_sink,
+        bad_records=bad_records.policy,
+        rejected_records=rejected_records,
         wants_confusion_matrix=settings.provided.conf_mat_config,
     )
 
@@ -150,7 +180,7 @@ def check_environment(environ: Mapping[str, str]) -> None:
         SettingsInvalid: Naming every variable that is missing or malformed.
     """
     faults: list[str] = []
-    classes: list[type[AttrsInstance]] = [Settings]
+    classes: list[type[AttrsInstance]] = [Settings, SpoolSettings]
     for variable, default, selector in (
         ("STREAMFIT_BROKER", "kafka", Container.stream_source),
         ("STREAMFIT_BACKEND", "http", Container.result_sink),
@@ -161,9 +191,16 @@ def check_environment(environ: Mapping[str, str]) -> None:
         if selected not in selector.providers:
             known = ", ".join(sorted(selector.providers))
             faults.append(f"{variable}: {selected!r} is none of {known}")
-    try:
-        check(environ, *classes)
-    except SettingsInvalid as error:
-        faults.append(str(error))
+        if selected == "kafka":
+            faults += _faults(librdkafka_properties, environ)
+    faults += _faults(check, environ, *classes)
     if faults:
         raise SettingsInvalid("; ".join(faults))
+
+
+def _faults(check: Callable[..., object], *arguments: object) -> list[str]:
+    try:
+        check(*arguments)
+    except SettingsInvalid as error:
+        return [str(error)]
+    return []

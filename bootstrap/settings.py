@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar, cast, get_args, get_origin
 
@@ -19,6 +20,7 @@ from attrs import (
 )
 
 from adapters.wire.dialect import Dialect
+from domain.bad_records import BadRecordPolicy
 from domain.errors import SettingsInvalid
 from domain.request import DeploymentId
 
@@ -44,6 +46,49 @@ def _is_off(_: object, __: Attribute[str], unsupervised: str) -> None:
         )
 
 
+_BY_CODE = {"librdkafka"}
+"""Fields of settings classes that no variable of that name fills."""
+
+_BAD_RECORDS = re.compile(
+    r"(?P<fail>fail)|skip:(?P<limit>\d+)|skip:(?P<percent>\d+(\.\d+)?)%"
+    r"|dead-letter:(?P<topic>[A-Za-z0-9._-]{1,249})"
+)
+
+
+@frozen
+class BadRecords:
+    """
+    What ``STREAMFIT_BAD_RECORDS`` says.
+
+    Attributes:
+        policy: How many are borne.
+
+        topic: Where they go, if they are diverted.
+    """
+
+    policy: BadRecordPolicy = field(factory=BadRecordPolicy)
+    topic: str | None = None
+
+
+def _bad_records(text: str | BadRecords) -> BadRecords:
+    """Read ``fail``, ``skip:N``, ``skip:P%`` or ``dead-letter:TOPIC``."""
+    if isinstance(text, BadRecords):
+        return text
+    found = _BAD_RECORDS.fullmatch(text)
+    if not found or float(found["percent"] or 0) > 100:
+        raise ValueError(
+            f"want fail, skip:N, skip:P% or dead-letter:TOPIC, got {text!r}"
+        )
+    if found["limit"]:
+        return BadRecords(BadRecordPolicy(limit=int(found["limit"])))
+    if found["percent"]:
+        share = float(found["percent"]) / 100
+        return BadRecords(BadRecordPolicy(limit=None, share=share))
+    if found["topic"]:
+        return BadRecords(BadRecordPolicy(limit=None, divert=True), found["topic"])
+    return BadRecords()
+
+
 @frozen
 class Settings:
     """
@@ -66,6 +111,9 @@ class Settings:
 
         streamfit_engine: ``tensorflow``, ``fake`` or a plug-in.
 
+        streamfit_bad_records: What becomes of records that do not decode: ``fail``,
+            ``skip:N``, ``skip:P%`` or ``dead-letter:TOPIC``.
+
         streamfit_log: ``json`` for machines, ``console`` for people.
     """
 
@@ -77,6 +125,9 @@ class Settings:
     streamfit_broker: str = "kafka"
     streamfit_backend: str = "http"
     streamfit_engine: str = "tensorflow"
+    streamfit_bad_records: BadRecords = field(
+        factory=BadRecords, converter=_bad_records
+    )
     streamfit_log: Literal["json", "console"] = "json"
 
     @property
@@ -100,7 +151,7 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
         SettingsInvalid: Naming every variable that is missing or malformed.
     """
     check(environ, cls)
-    given = {f.name: text for f in fields(cls) if (text := _given(f, environ))}
+    given = {f.name: text for f in _read(cls) if (text := _given(f, environ))}
     return _converter.structure(given, cls)
 
 
@@ -114,11 +165,16 @@ def check(environ: Mapping[str, str], *classes: type[AttrsInstance]) -> None:
     faults = dict.fromkeys(
         fault
         for cls in classes
-        for f in fields(resolve_types(cls))
+        for f in _read(cls)
         if (fault := _fault(f, _given(f, environ)))
     )
     if faults:
         raise SettingsInvalid("; ".join(faults))
+
+
+def _read(cls: type[AttrsInstance]) -> list[Attribute[object]]:
+    """Return the fields that are variables; others are filled in by code."""
+    return [f for f in fields(resolve_types(cls)) if f.name not in _BY_CODE]
 
 
 def _given(f: Attribute[object], environ: Mapping[str, str]) -> str:

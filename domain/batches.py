@@ -79,6 +79,25 @@ class RecordBatch:
         return f"{self.topic}[{self.partition}]@{self.offsets[index]}"
 
 
+@frozen
+class RejectedRecord:
+    """
+    A record that is not of its stream's encoding.
+
+    Attributes:
+        index: Its position in the batch.
+
+        fault: What kind of fault it is, in one word for statistics: ``size``,
+            ``truncated``, ``trailing``, ``value``, ``schema``.
+
+        reason: What is wrong, with sizes found and wanted, but nothing of the content.
+    """
+
+    index: int
+    fault: str
+    reason: str
+
+
 class Array(Protocol):
     """What the domain knows of a NumPy array: it can be cut along its first axis."""
 
@@ -152,6 +171,21 @@ class ExampleBatch:
     def element_spec(self) -> ElementSpec:
         """What every example of the batch looks like."""
         return ElementSpec(_spec(self.features), _spec(self.labels))
+
+
+@frozen(eq=False)
+class Decoded:
+    """
+    What became of a batch of records.
+
+    Attributes:
+        examples: The good ones, in the order of the records; may be none.
+
+        rejected: The bad ones, in the order of the records.
+    """
+
+    examples: ExampleBatch
+    rejected: tuple[RejectedRecord, ...] = ()
 
 
 def _spec(array: Array) -> TensorSpec:

@@ -7,6 +7,7 @@ What can go wrong, named by what happens next:
     - StreamUnreadable     ... its offsets are gone, or its records do not decode
     - TrainingFailed       ... the model cannot be trained on its records
   + Unavailable            a broker or back-end stayed away: end, and be restarted
+    - SpoolFull            ... the disk has no room for the stream
   + DeploymentInvalid      no retry and no other message can help: end for good
     - SettingsInvalid      ... an environment variable is missing or malformed
     - ModelInvalid         ... the back-end's model cannot be loaded
@@ -40,6 +41,10 @@ class TrainingFailed(RequestRejected):
 
 class Unavailable(ServiceError):
     """A broker or back-end did not answer within the adapter's retry budget."""
+
+
+class SpoolFull(Unavailable):
+    """There is no room to keep the stream: the next machine may have some."""
 
 
 class DeploymentInvalid(ServiceError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 
@@ -61,6 +63,22 @@ class OffsetRange:
     def __str__(self) -> str:
         """Name the place as log and error messages do."""
         return _place(self.topic, self.partition, self.start, self.end)
+
+
+def overlaps(ranges: Sequence[RequestedRange]) -> list[str]:
+    """Name the ranges that share offsets: no record is to count twice."""
+    found = []
+    reach: RequestedRange | None = None  # of those so far, the one that ends last
+    for wanted in sorted(ranges, key=lambda r: (r.topic, r.partition, r.start)):
+        if wanted.start == wanted.end:
+            continue
+        if reach and (reach.topic, reach.partition) == (wanted.topic, wanted.partition):
+            if reach.end is None or wanted.start < reach.end:
+                found.append(f"{reach} and {wanted}: overlap")
+            if reach.end is None or (wanted.end and wanted.end <= reach.end):
+                continue
+        reach = wanted
+    return found
 
 
 def _place(topic: str, partition: int, start: int, end: int | None) -> str:

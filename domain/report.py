@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 Metrics = Mapping[str, float]
 """Loss and metrics by Keras 2's history names without ``val_``, ``loss`` first."""
@@ -45,6 +45,47 @@ class ConfusionMatrix:
 
 
 @frozen
+class StreamCounts:
+    """
+    What became of a stream's records.
+
+    Attributes:
+        offsets: Offsets in the requested ranges; gaps hold no record.
+
+        examples: Records that were decoded.
+
+        rejected: Records that were not of the stream's encoding.
+    """
+
+    offsets: int
+    examples: int
+    rejected: int
+
+
+@define
+class StageSeconds:
+    """
+    Where the time went while a stream was read, in seconds.
+
+    The first three are of the reading thread, the last of whoever waited for it.
+
+    Attributes:
+        fetch: Waiting for the broker, and taking over its records.
+
+        decode: Making examples of them.
+
+        spool: Keeping the examples.
+
+        wait: Waiting for examples that were not there yet.
+    """
+
+    fetch: float = 0.0
+    decode: float = 0.0
+    spool: float = 0.0
+    wait: float = 0.0
+
+
+@frozen
 class TrainingReport:
     """
     Results of a whole training.
@@ -56,6 +97,8 @@ class TrainingReport:
 
         training_time: Duration of the fit alone, in seconds.
 
+        stream: What it was trained on, if that was counted.
+
         confusion_matrix: Over the test part, if one was wanted and the model is a
             classifier.
     """
@@ -64,3 +107,4 @@ class TrainingReport:
     test: Metrics
     training_time: float
     confusion_matrix: ConfusionMatrix | None = None
+    stream: StreamCounts | None = None

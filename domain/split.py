@@ -32,6 +32,12 @@ class Split:
     validation: range | None
     test: range | None
 
+    @property
+    def used(self) -> int:
+        """Number of rows up to the end of the last part."""
+        parts = (self.training, self.validation, self.test)
+        return max(part.stop for part in parts if part)
+
 
 SplitRule = Callable[[TrainingRequest, int], Split]
 """Share out this many rows as the request says.  Raises MalformedRequest."""

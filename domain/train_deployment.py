@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from attrs import frozen
+from attrs import asdict, field, frozen
 
-from domain.dataset import Part, fill
+from domain.bad_records import BadRecordPolicy
 from domain.errors import RequestRejected, Unavailable
+from domain.intake import Intake, Part, StreamShorter
 from domain.report import EpochMetrics, TrainingReport
 from domain.request import DeploymentId, TrainingRequest
 from domain.split import SplitRule
@@ -22,6 +24,7 @@ from ports import (
     ControlSource,
     DecoderFactory,
     ModelRepository,
+    RejectedRecords,
     ResultSink,
     SpoolFactory,
     StreamSource,
@@ -39,6 +42,10 @@ class TrainDeployment:
     Attributes:
         split: How the stream is shared out, which depends on the platform's dialect.
 
+        bad_records: How many records may be bad.
+
+        rejected_records: Where bad records are kept, if the policy diverts them.
+
         wants_confusion_matrix: Whether the platform asked for one.
 
         clock: Seconds from any fixed point, for the training time.
@@ -53,6 +60,8 @@ class TrainDeployment:
     model_repository: ModelRepository
     trainer: Trainer
     result_sink: ResultSink
+    bad_records: BadRecordPolicy = field(factory=BadRecordPolicy)
+    rejected_records: RejectedRecords | None = None
     wants_confusion_matrix: bool = False
     clock: Callable[[], float] = time.perf_counter
 
@@ -88,23 +97,46 @@ class TrainDeployment:
         """Train on the stream that *request* names, and deliver the result."""
         decoder = self.decoder_for(request.decoder)
         ranges = self.stream_source.resolve(request.ranges)
-        spool = self.spool_for(sum(map(len, ranges)))
-        fill(spool, self.stream_source.read(ranges), decoder)
-        split = self.split(request, len(spool))
-        training = Part(spool, split.training)
-        validation = Part(spool, split.validation) if split.validation else None
-        test = Part(spool, split.test) if split.test else None
-        log.info(
-            "stream read",
-            extra={
-                "records": len(spool),
-                "announced": request.total_msg,
-                "training": len(training),
-                "validation": len(validation or ()),
-                "test": len(test or ()),
-            },
-        )
+        offsets = sum(map(len, ranges))
+        announced = request.total_msg
+        with Intake(
+            read=partial(self.stream_source.read, ranges),
+            offsets=offsets,
+            decoder=decoder,
+            spool=self.spool_for(min(offsets, announced or offsets)),
+            bad_records=self.bad_records,
+            rejected_records=self.rejected_records,
+        ) as stream:
+            try:
+                # Most streams hold a record per offset: training need not wait for the
+                # end to know where its part ends.
+                expected = stream.finish() if announced is None else offsets
+                report, model = self._fit(untrained, request, stream, expected)
+            except StreamShorter:
+                found = stream.finish()
+                log.info(
+                    "fewer records than offsets: training starts over",
+                    extra={"offsets": offsets, "records": found},
+                )
+                report, model = self._fit(untrained, request, stream, found)
+            _log_stream(stream, request)
+        self.result_sink.deliver(report, model)
+        log.info("result delivered", extra={"training_time": report.training_time})
+        return report
 
+    def _fit(
+        self, untrained: Path, request: TrainingRequest, stream: Intake, expected: int
+    ) -> tuple[TrainingReport, Path]:
+        """
+        Train on *stream*, which is thought to hold as many examples as *expected*.
+
+        Raises:
+            StreamShorter: It holds fewer.
+        """
+        split = self.split(request, expected)
+        part = partial(Part, stream, whole=split.used)
+        validation = part(split.validation) if split.validation else None
+        test = part(split.test) if split.test else None
         history: list[EpochMetrics] = []
 
         def on_epoch_end(metrics: EpochMetrics) -> None:
@@ -121,8 +153,9 @@ class TrainDeployment:
 
         model = self.trainer.load(untrained)
         started = self.clock()
-        model.fit(training, validation, on_epoch_end)
+        model.fit(part(split.training), validation, on_epoch_end)
         training_time = self.clock() - started
+        stream.finish()  # a stream that breaks off behind its parts is broken, too
 
         report = TrainingReport(
             history=tuple(history),
@@ -133,7 +166,16 @@ class TrainDeployment:
                 if test and self.wants_confusion_matrix
                 else None
             ),
+            stream=stream.counts,
         )
-        self.result_sink.deliver(report, model.save())
-        log.info("result delivered", extra={"training_time": training_time})
-        return report
+        return report, model.save()
+
+
+def _log_stream(stream: Intake, request: TrainingRequest) -> None:
+    """Say what was read, and which stage held the others up."""
+    counts = asdict(stream.counts)
+    seconds = {stage: round(s, 3) for stage, s in asdict(stream.seconds).items()}
+    extra = {"announced": request.total_msg, **counts, "seconds": seconds}
+    log.info("stream read", extra=extra)
+    if request.total_msg not in {None, stream.counts.examples}:
+        log.warning("not as many examples as announced", extra=extra)

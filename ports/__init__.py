@@ -3,6 +3,7 @@
 from ports.control_source import ControlSource
 from ports.decoder import Decoder, DecoderFactory
 from ports.model_repository import ModelRepository
+from ports.rejected_records import RejectedRecords
 from ports.result_sink import ResultSink
 from ports.spool import Spool, SpoolFactory
 from ports.stream_source import StreamSource
@@ -15,6 +16,7 @@ __all__ = [
     "DecoderFactory",
     "EpochListener",
     "ModelRepository",
+    "RejectedRecords",
     "ResultSink",
     "Spool",
     "SpoolFactory",

@@ -23,5 +23,7 @@ class ControlSource(Protocol):
 
         Raises:
             Unavailable: The broker stayed away.
+
+            DeploymentInvalid: The broker refuses to let us read.
         """
         ...

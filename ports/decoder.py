@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from domain.batches import ExampleBatch, RecordBatch
+from domain.batches import Decoded, RecordBatch
 from domain.request import DecoderSpec
 
 
@@ -13,19 +13,17 @@ class Decoder(Protocol):
     The encoding of one stream.
 
     A decoder belongs to one stream: where the format leaves the shape open, the first
-    record settles it for all that follow.
+    good record settles it for all that follow.
     """
 
-    def decode(self, records: RecordBatch) -> ExampleBatch:
+    def decode(self, records: RecordBatch) -> Decoded:
         """
-        Decode a whole batch at once; example *i* is record *i*.
+        Decode a whole batch at once.
 
-        The arrays may be views of the batch's own buffers.  Shapes and dtypes are the
-        same in every batch.
-
-        Raises:
-            StreamUnreadable: A record is not of this encoding; the message names its
-                place, and the size found and wanted.
+        Examples keep the order of their records.  The arrays may be views of the
+        batch's own buffers.  Shapes and dtypes are the same in every batch.  Whatever
+        the bytes are, nothing is raised, and nothing is allocated by a length that
+        they declare: a record that is not of this encoding is rejected.
         """
         ...
 

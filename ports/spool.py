@@ -8,10 +8,19 @@ from domain.batches import ElementSpec, ExampleBatch
 
 
 class Spool(Protocol):
-    """The decoded examples of one stream: filled once, read by position."""
+    """
+    The decoded examples of one stream: filled once, read by position.
+
+    One thread appends while others read what is there.
+    """
 
     def append(self, examples: ExampleBatch) -> None:
-        """Keep a copy of *examples* behind those that are there."""
+        """
+        Keep a copy of *examples* behind those that are there.
+
+        Raises:
+            SpoolFull: There is no room for them.
+        """
         ...
 
     def __len__(self) -> int:
@@ -24,13 +33,26 @@ class Spool(Protocol):
         ...
 
     def read(self, start: int, stop: int) -> ExampleBatch:
-        """Return the examples from *start* up to *stop* (exclusive), as views."""
+        """
+        Return the examples from *start* up to *stop* (exclusive), as read-only views.
+
+        Views stay as they are, whatever is appended or closed later.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back memory and disk; nothing is read afterwards."""
         ...
 
 
 class SpoolFactory(Protocol):
     """Makes the spool of one stream."""
 
-    def __call__(self, capacity: int) -> Spool:
-        """Make an empty spool for *capacity* examples at most."""
+    def __call__(self, expected: int) -> Spool:
+        """
+        Make an empty spool.
+
+        Args:
+            expected: How many examples are likely to come; others may.
+        """
         ...

@@ -24,6 +24,8 @@ class StreamSource(Protocol):
                 longer, or not yet, there.  Every such range is named.
 
             Unavailable: The broker stayed away.
+
+            DeploymentInvalid: The broker refuses to let us read.
         """
         ...
 
@@ -33,15 +35,19 @@ class StreamSource(Protocol):
 
         Each call reads afresh from the first range, at the pace of its consumer and on
         its consumer's thread: memory holds a few batches, however long the ranges are.
-        A batch is as large as suits the source, never empty, and never spans two
-        ranges; offsets without a record (compaction, transaction markers) are passed
-        over.  A range is read to its end or not at all: it never yields fewer records
-        than it holds.  Closing the iterator early releases what it holds.
+        A batch is as large as suits the source and never spans two ranges; while
+        nothing comes, an empty one is yielded every second or so, which leaves the
+        consumer the choice to give up.  Offsets without a record (compaction,
+        transaction markers) are passed over.  A range is read to its end or not at all:
+        it never yields fewer records than it holds.  Closing the iterator early
+        releases what it holds.
 
         Raises:
             StreamUnreadable: A topic or partition does not exist, or offsets are no
                 longer, or not yet, there.
 
             Unavailable: The broker stayed away.
+
+            DeploymentInvalid: The broker refuses to let us read.
         """
         ...

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.kafka import EmbeddedKafka
-from tests.broker.apache_kafka import apache_kafka
+from tests.broker.apache_kafka import ApacheKafka, apache_kafka
 
 LEFT_OUT = pytest.StashKey[list[str]]()
 REASON = "needs Apache Kafka: no STREAMFIT_TEST_BROKERS, and no Java with Maven"
@@ -34,13 +34,19 @@ def requires_real_kafka() -> bool:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
+def apache() -> Iterator[ApacheKafka]:
+    """Run a real Apache Kafka of our own, with all its listeners."""
+    with apache_kafka() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run a broker for the whole session; the value is its address."""
     if servers := os.environ.get("STREAMFIT_TEST_BROKERS"):
         yield servers
     elif has_real_kafka():
-        with apache_kafka() as servers:
-            yield servers
+        yield request.getfixturevalue("apache").servers
     elif requires_real_kafka():
         pytest.fail(REASON)
     else:

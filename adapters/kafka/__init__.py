@@ -3,13 +3,17 @@
 from adapters.kafka.control_source import KafkaControlSource
 from adapters.kafka.embedded import EmbeddedKafka
 from adapters.kafka.producer import publish
+from adapters.kafka.properties import librdkafka_properties
+from adapters.kafka.rejected_records import KafkaRejectedRecords
 from adapters.kafka.settings import KafkaSettings
 from adapters.kafka.stream_source import KafkaStreamSource
 
 __all__ = [
     "EmbeddedKafka",
     "KafkaControlSource",
+    "KafkaRejectedRecords",
     "KafkaSettings",
     "KafkaStreamSource",
+    "librdkafka_properties",
     "publish",
 ]

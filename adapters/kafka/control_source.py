@@ -10,8 +10,8 @@ from functools import partial
 from attrs import define, frozen
 from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 
-from adapters.kafka.client import PATIENCE, Client, connect
-from adapters.kafka.errors import MISSING, REFUSED
+from adapters.kafka.client import PATIENCE, PAUSE, Client, connect
+from adapters.kafka.errors import MISSING, refusal
 from adapters.kafka.settings import KafkaSettings
 from adapters.wire.control_message import parse_key, parse_request
 from domain.errors import DeploymentInvalid
@@ -37,19 +37,15 @@ class KafkaControlSource(ControlSource):
     refresh: float = 30.0
 
     def messages(self) -> Iterator[ControlMessage]:
-        """
-        Yield every control message, and wait for more; see the port.
-
-        Raises:
-            DeploymentInvalid: The brokers refuse to let us read the topic.
-        """
+        """Yield every control message, and wait for more; see the port."""
         topic = self.settings.control_topic
         # A topic that was deleted and made again is read from its new beginning.
         with connect(self.settings, auto_offset_reset="earliest") as client:
             watch = _Watch(client, topic, self.refresh)
             while True:
                 watch.keep()
-                message = client.consumer.poll(PATIENCE)
+                silent = client.brokers.silent
+                message = client.consumer.poll(PAUSE if silent else PATIENCE)
                 if message is not None and _is_record(message, client):
                     yield _to_control_message(topic, message)
 
@@ -67,7 +63,9 @@ class _Watch:
 
     def keep(self) -> None:
         """Look at the topic, if it is time or if something went wrong."""
-        if time.monotonic() < self._due and not self.client.brokers.silent:
+        if self.client.brokers.silent:
+            self.client.brokers.require()
+        elif time.monotonic() < self._due:
             return
         found = self.client.partitions(self.topic)
         if found is None:
@@ -93,8 +91,8 @@ def _is_record(message: Message, client: Client) -> bool:
     if error is None:
         client.brokers.heard()
         return True
-    if error.code() in REFUSED:
-        raise DeploymentInvalid(f"{message.topic()}: {error.str()}")
+    if reason := refusal(error):
+        raise DeploymentInvalid(f"{message.topic()}: {reason}")
     if error.code() not in MISSING:
         client.brokers.missed(error)
     return False

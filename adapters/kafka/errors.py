@@ -3,24 +3,29 @@
 
 from __future__ import annotations
 
+import re
+
 from confluent_kafka import KafkaError
 
 from domain.errors import DeploymentInvalid, ServiceError, StreamUnreadable
 
+ALL_BROKERS_DOWN = KafkaError._ALL_BROKERS_DOWN
+PARTITION_EOF = KafkaError._PARTITION_EOF
+AUTHENTICATION = {
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,
+}
 CONNECTION = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._RESOLVE,
     KafkaError._SSL,
     KafkaError._TIMED_OUT,
     KafkaError._TRANSPORT,
+    *AUTHENTICATION,
 }
-ALL_BROKERS_DOWN = KafkaError._ALL_BROKERS_DOWN
-PARTITION_EOF = KafkaError._PARTITION_EOF
-REFUSED = {
+FORBIDDEN = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError._AUTHENTICATION,
 }
 MISSING = {
     KafkaError.TOPIC_EXCEPTION,
@@ -39,11 +44,38 @@ UNREADABLE = {
     KafkaError._LOG_TRUNCATION,
 }
 
+_UNTRUSTED = re.compile(
+    r"certificate verify failed|alert (number 4\d|bad certificate|certificate|"
+    r"unknown ca|access denied|handshake failure)"
+)
+"""TLS refuses one side's certificate, or finds nothing that both sides speak."""
+
+_PASSING = re.compile(r"transport failure|timed out|disconnected|OAUTHBEARER token")
+"""The connection broke while it was authenticated, or the issuer of tokens did not
+answer: the next attempt may succeed."""
+
+_DENIED = re.compile(r"(?i)OAUTHBEARER token.*(\b40[013]\b|invalid|unauthorized)")
+"""The issuer of tokens refuses one, or was asked wrongly."""
+
+
+def refusal(error: KafkaError) -> str | None:
+    """Return why the brokers will never let us in, if *error* says so."""
+    text = error.str()
+    if error.code() in FORBIDDEN or _DENIED.search(text):
+        return text
+    if _UNTRUSTED.search(text):
+        if "certificate verify failed" in text:
+            return f"{text}; or it names another host"
+        return text
+    if error.code() in AUTHENTICATION and not _PASSING.search(text):
+        return text
+    return None
+
 
 def final(error: KafkaError, place: str) -> ServiceError | None:
     """Return what *error* at *place* is to the job; None if it may pass by itself."""
-    if error.code() in REFUSED:
-        return DeploymentInvalid(f"{place}: {error.str()}")
+    if reason := refusal(error):
+        return DeploymentInvalid(f"{place}: {reason}")
     if error.code() in MISSING | UNREADABLE:
         return StreamUnreadable(f"{place}: {error.str()}")
     return None

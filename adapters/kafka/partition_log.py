@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import TypeVar
 
 from attrs import frozen
 
 from adapters.kafka.client import Client
 from domain.offsets import OffsetRange, RequestedRange
 
-T = TypeVar("T")
 AnyRange = RequestedRange | OffsetRange
-
-PAUSE = 0.2
-"""Seconds between two questions to the brokers."""
 
 
 @frozen
@@ -86,22 +81,14 @@ def find_logs(client: Client, ranges: Iterable[AnyRange]) -> Logs:
     """
     places = dict.fromkeys((r.topic, r.partition) for r in ranges)
     partitions = {
-        topic: insist(client, partial(client.partitions, topic))
+        topic: client.insist(partial(client.partitions, topic))
         for topic in dict.fromkeys(topic for topic, _ in places)
     }
     return {
         (topic, partition): PartitionLog(
-            *insist(client, partial(client.watermarks, topic, partition))
+            *client.insist(partial(client.watermarks, topic, partition))
         )
         if partition in partitions[topic]
         else NOWHERE
         for topic, partition in places
     }
-
-
-def insist(client: Client, ask: Callable[[], T | None]) -> T:
-    """Ask until there is an answer; the client must have nothing assigned."""
-    while (answer := ask()) is None:
-        # With nothing assigned this takes librdkafka's news, and no records.
-        client.consumer.poll(PAUSE)
-    return answer

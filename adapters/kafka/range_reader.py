@@ -11,98 +11,112 @@ from confluent_kafka import Message, TopicPartition
 from adapters.kafka.client import Client
 from adapters.kafka.errors import PARTITION_EOF, final
 from adapters.kafka.partition_log import PartitionLog
+from adapters.kafka.records import pack
 from adapters.kafka.settings import KafkaSettings
-from domain.batches import BinaryColumn, RecordBatch
+from domain.batches import RecordBatch
 from domain.errors import StreamUnreadable, Unavailable
 from domain.offsets import OffsetRange
 
-BATCH_RECORDS = 10_000
-BATCH_BYTES = 16 << 20
-CHUNK = 256
-"""Records taken from librdkafka at once, at most: enough to make the call cheap."""
+BATCH_RECORDS = 4000
+BATCH_BYTES = 4 << 20
+"""A batch is large enough to make its handling cheap, and small enough for caches."""
 
-RECORD_BYTES = 1 << 20
-"""Size of a record as long as nothing is known: the largest that brokers take unless
-they are told otherwise."""
+RECORD_BYTES = 16 << 10
+"""Size of a record as long as nothing is known."""
 
 LINGER = 0.1
-"""Seconds that a chunk may take to fill up."""
+"""Seconds that a batch may take to fill up."""
 
 STALL = 1.0
-"""Seconds without progress after which the reason is looked for."""
+"""Seconds without progress after which the reason is looked for, and an empty batch
+handed on."""
 
 
 @define
 class RangeReader:
     """
-    One reading of one range.
+    One reading of one range, which is fetched from now on.
 
     Attributes:
-        client: Its consumer has nothing else to do meanwhile.
-
-        wanted: Not empty, and known to start where the partition has offsets.
+        wanted: Not empty.
 
         position: The next offset; everything before it has been handed on or holds no
             record.
     """
 
-    client: Client
     settings: KafkaSettings
     wanted: OffsetRange
     position: int = field(init=False)
-    _moved_at: float = field(init=False, factory=time.monotonic)
-    _asked_at: float = field(init=False, factory=time.monotonic)
+    _client: Client = field(init=False)
+    _moved_at: float = field(init=False, default=0.0)
+    _asked_at: float = field(init=False, default=0.0)
+    _yielded_at: float = field(init=False, default=0.0)
     _record_bytes: float = field(init=False, default=RECORD_BYTES)
 
     def __attrs_post_init__(self) -> None:
-        self.position = self.wanted.start
+        wanted = self.wanted
+        self.position = wanted.start
+        self._client = Client.open(
+            self.settings,
+            enable_partition_eof=True,
+            # The end of a partition is told by an answer without records.
+            fetch_wait_max_ms=20,
+            fetch_queue_backoff_ms=10,
+            queued_max_messages_kbytes=16 << 10,
+        )
+        self._client.consumer.assign(
+            [TopicPartition(wanted.topic, wanted.partition, wanted.start)]
+        )
+
+    def close(self) -> None:
+        """Stop fetching."""
+        self._client.close()
 
     def batches(self) -> Iterator[RecordBatch]:
         """Read the range once."""
-        wanted, consumer = self.wanted, self.client.consumer
-        consumer.assign([TopicPartition(wanted.topic, wanted.partition, wanted.start)])
-        batch: list[Message] = []
-        size = 0
+        wanted, consume = self.wanted, self._client.consumer.consume
+        # It may have waited for its turn.
+        self._moved_at = self._yielded_at = time.monotonic()
         while self.position < wanted.end:
-            fitting = max(1, int((BATCH_BYTES - size) / self._record_bytes))
-            asked = min(CHUNK, fitting, wanted.end - self.position)
-            messages = consumer.consume(asked, LINGER)
-            records = [message for message in messages if message.error() is None]
-            self._advance(messages, records, asked)
-            batch += records
-            size += self._weigh(records)
-            more_is_coming = len(records) == asked and self.position < wanted.end
-            if more_is_coming and len(batch) < BATCH_RECORDS and size < BATCH_BYTES:
+            fitting = min(BATCH_RECORDS, int(BATCH_BYTES / self._record_bytes))
+            asked = max(1, min(fitting, wanted.end - self.position))
+            messages: Sequence[Message] = consume(asked, LINGER)
+            news: list[Message] = []
+            if any(map(Message.error, messages)):
+                news = [message for message in messages if message.error()]
+                messages = [message for message in messages if not message.error()]
+            batch = pack(wanted, messages)
+            self._advance(messages, news, asked)
+            if batch:
+                size = len(batch.keys.data) + len(batch.values.data)
+                self._record_bytes = max(1.0, size / len(batch))
+            elif time.monotonic() < self._yielded_at + STALL:
                 continue
-            if packed := _pack(wanted, batch):
-                yield packed
-                self._moved_at = time.monotonic()  # the pause was not the brokers'
-            batch, size = [], 0
+            del messages  # memory is taken once while the batch is handled
+            before = time.monotonic()
+            yield batch
+            self._yielded_at = time.monotonic()
+            self._moved_at += self._yielded_at - before  # that was not the brokers'
 
     def _advance(
-        self, messages: Sequence[Message], records: Sequence[Message], asked: int
+        self, records: Sequence[Message], news: Sequence[Message], asked: int
     ) -> None:
         """Move on; offsets without a record are passed over without a message."""
         before = self.position
         if records:
             self.position = (records[-1].offset() or 0) + 1
         if len(records) < asked:
-            for message in messages:
+            for message in news:
                 self._take_news(message)
             self.position = max(self.position, self._consumer_position())
         if self.position > before:
             self._moved_at = time.monotonic()
-            self.client.brokers.heard()
-        elif time.monotonic() - max(self._moved_at, self._asked_at) > STALL:
+            self._client.brokers.heard()
+            return
+        self._client.brokers.require()
+        if time.monotonic() - max(self._moved_at, self._asked_at) > STALL:
             self._ask_why()
             self._asked_at = time.monotonic()
-
-    def _weigh(self, records: Sequence[Message]) -> int:
-        """Return the size of *records* in bytes; the next ones may be like them."""
-        size = sum(map(len, records))
-        if records:
-            self._record_bytes = max(1.0, size / len(records))
-        return size
 
     def _consumer_position(self) -> int:
         """
@@ -111,7 +125,7 @@ class RangeReader:
         Transaction markers and aborted records move it, and are never delivered.
         """
         place = TopicPartition(self.wanted.topic, self.wanted.partition)
-        (reached,) = self.client.consumer.position([place])
+        (reached,) = self._client.consumer.position([place])
         return reached.offset  # negative before the first record
 
     def _take_news(self, message: Message) -> None:
@@ -121,9 +135,9 @@ class RangeReader:
         if error.code() == PARTITION_EOF:
             self.position = max(self.position, message.offset() or 0)
             return
-        reason = final(error, str(self.wanted))
+        reason = final(error, f"{self.wanted}, at {self.position}")
         if reason is None:
-            self.client.brokers.missed(error)
+            self._client.brokers.missed(error)
             return
         self._ask_why()  # which may say it better
         raise reason
@@ -138,12 +152,12 @@ class RangeReader:
             Unavailable: The brokers stayed away, or answer without serving it.
         """
         wanted, stalled = self.wanted, time.monotonic() - self._moved_at
-        partitions = self.client.partitions(wanted.topic)
+        partitions = self._client.partitions(wanted.topic)
         if partitions is None:
             return
         if wanted.partition not in partitions:
-            raise StreamUnreadable(f"{wanted}: the partition was deleted")
-        watermarks = self.client.watermarks(wanted.topic, wanted.partition)
+            raise StreamUnreadable(f"{wanted}: no such topic or partition any more")
+        watermarks = self._client.watermarks(wanted.topic, wanted.partition)
         if watermarks is None:
             return
         log = PartitionLog(*watermarks)
@@ -155,18 +169,3 @@ class RangeReader:
             raise StreamUnreadable(reason)
         if not reason and stalled > self.settings.streamfit_broker_deadline:
             raise Unavailable(f"{rest}: no record for {stalled:.0f} seconds")
-
-
-def _pack(wanted: OffsetRange, messages: Sequence[Message]) -> RecordBatch | None:
-    """Lay end to end what there is of *wanted* in *messages*, if anything."""
-    if messages and (messages[-1].offset() or 0) >= wanted.end:
-        messages = [m for m in messages if (m.offset() or 0) < wanted.end]
-    if not messages:
-        return None
-    return RecordBatch(
-        topic=wanted.topic,
-        partition=wanted.partition,
-        offsets=[message.offset() or 0 for message in messages],
-        keys=BinaryColumn.pack([message.key() for message in messages]),
-        values=BinaryColumn.pack([message.value() for message in messages]),
-    )

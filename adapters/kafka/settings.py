@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 from attrs.validators import ge, matches_re, min_len
 
@@ -21,9 +23,13 @@ class KafkaSettings:
 
         streamfit_stream_deadline: Seconds that records which a control message names
             are waited for, if they are not written yet.
+
+        librdkafka: The client library's own properties, secrets among them; see
+            `librdkafka_properties`.
     """
 
     bootstrap_servers: str = field(validator=min_len(1))
     control_topic: str = field(validator=matches_re(r"[A-Za-z0-9._-]{1,249}"))
     streamfit_broker_deadline: float = field(default=300.0, validator=ge(0))
     streamfit_stream_deadline: float = field(default=60.0, validator=ge(0))
+    librdkafka: Mapping[str, str] = field(factory=dict, repr=False)

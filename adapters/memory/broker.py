@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import combinations
 from threading import Condition
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ from attrs import define, field
 from adapters.wire.control_message import parse_key, parse_request
 from domain.batches import BinaryColumn, RecordBatch
 from domain.errors import StreamUnreadable
-from domain.offsets import OffsetRange, RequestedRange
+from domain.offsets import OffsetRange, RequestedRange, overlaps
 from domain.request import ControlMessage
 from ports import ControlSource, StreamSource
 
@@ -93,15 +92,10 @@ class MemoryBroker(ControlSource, StreamSource):
 
     def resolve(self, ranges: Sequence[RequestedRange]) -> tuple[OffsetRange, ...]:
         """Return *ranges* with open ends closed; see the port."""
-        overlaps = [
-            f"{one} and {other}: overlap"
-            for one, other in combinations(ranges, 2)
-            if _overlap(one, other)
-        ]
         if faults := list(filter(None, map(self._fault, ranges))):
             log.info("waiting for records", extra={"reason": "; ".join(faults)})
         self._wait(lambda: not any(map(self._fault, ranges)))
-        if faults := [*overlaps, *filter(None, map(self._fault, ranges))]:
+        if faults := [*overlaps(ranges), *filter(None, map(self._fault, ranges))]:
             raise StreamUnreadable("; ".join(faults))
         return tuple(
             OffsetRange(
@@ -164,14 +158,3 @@ class MemoryBroker(ControlSource, StreamSource):
             while not (answer := ask()) and time.monotonic() < give_up_at:
                 self._changed.wait(give_up_at - time.monotonic())
             return answer
-
-
-def _overlap(one: RequestedRange, other: RequestedRange) -> bool:
-    """Whether two ranges share an offset."""
-    if (one.topic, one.partition) != (other.topic, other.partition):
-        return False
-    if one.start == one.end or other.start == other.end:
-        return False
-    return (one.end is None or other.start < one.end) and (
-        other.end is None or one.start < other.end
-    )

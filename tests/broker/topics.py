@@ -9,9 +9,11 @@ from contextlib import contextmanager
 import pytest
 from attrs import field, frozen
 from confluent_kafka import (
+    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
+    Message,
     Producer,
     TopicPartition,
 )
@@ -53,13 +55,19 @@ class KafkaTopics:
     def _connect(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.servers, "log_level": 0})
 
-    def create(self, topic: str, partitions: int = 1) -> None:
-        """Make a topic; the embedded cluster gives it four partitions in any case."""
+    def create(self, topic: str, partitions: int = 1, **options: str) -> None:
+        """
+        Make a topic with Kafka's *options*, dots written as underscores.
+
+        The embedded cluster gives it four partitions in any case.
+        """
         if self._is_embedded():
             # It knows no request for new topics, but makes those that are asked for.
             self._producer().list_topics(topic, 30)
             return
-        (made,) = self._admin.create_topics([NewTopic(topic, partitions)]).values()
+        named = {name.replace("_", "."): value for name, value in options.items()}
+        wanted = NewTopic(topic, partitions, config=named)
+        (made,) = self._admin.create_topics([wanted]).values()
         made.result(30)
 
     def ensure(self, topic: str, partitions: int = 1) -> None:
@@ -112,6 +120,19 @@ class KafkaTopics:
         while self._end(topic, committed=True) < self._end(topic, committed=False):
             ...
 
+    def messages(self, topic: str) -> list[Message]:
+        """Return what is in partition 0."""
+        options = {"bootstrap.servers": self.servers, "group.id": "tests"}
+        reader = Consumer({**options, "log_level": 0, "enable.partition.eof": True})
+        found: list[Message] = []
+        try:
+            reader.assign([TopicPartition(topic, 0, 0)])
+            while not found or found[-1].error() is None:
+                found += reader.consume(1, 30)
+        finally:
+            reader.close()
+        return found[:-1]
+
     def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
         """Delete the records before an offset, as retention does."""
         place = TopicPartition(topic, partition, before)
@@ -119,9 +140,11 @@ class KafkaTopics:
         deleted.result(30)
 
     @contextmanager
-    def forbidden(self, kind: ResourceType, name: str) -> Iterator[None]:
-        """Forbid everybody to use something of the broker's, while entered."""
-        pattern = (kind, name, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*")
+    def forbidden(
+        self, kind: ResourceType, name: str, user: str = "User:ANONYMOUS"
+    ) -> Iterator[None]:
+        """Forbid *user* to use something of the broker's, while entered."""
+        pattern = (kind, name, ResourcePatternType.LITERAL, user, "*")
         rule = (AclOperation.ALL, AclPermissionType.DENY)
         (made,) = self._admin.create_acls([AclBinding(*pattern, *rule)]).values()
         try:
@@ -152,5 +175,11 @@ class KafkaTopics:
         if "compression" in named:
             named["compression.type"] = named.pop("compression")
         return Producer(
-            {"bootstrap.servers": self.servers, "linger.ms": 0, "log_level": 0, **named}
+            {
+                "bootstrap.servers": self.servers,
+                "linger.ms": 0,
+                "log_level": 0,
+                "message.max.bytes": 20_000_000,
+                **named,
+            }
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,8 +19,15 @@ def examples(start: int, stop: int) -> ExampleBatch:
     )
 
 
+def assert_examples(start: int, stop: int, batch: ExampleBatch) -> None:
+    """Assert that *batch* is what `examples` returned."""
+    expected = examples(start, stop)
+    np.testing.assert_array_equal(expected.features, batch.features)
+    np.testing.assert_array_equal(expected.labels, batch.labels)
+
+
 class SpoolContract:
-    """Subclasses provide *spool_for*, the factory."""
+    """Subclasses provide *spool_for*, the factory; what it makes is closed for them."""
 
     def test_keeps_order(self, spool_for):
         """Batches of any size lie end to end."""
@@ -26,12 +36,8 @@ class SpoolContract:
         for start, stop in [(0, 1), (1, 300), (300, 50_000), (50_000, 100_000)]:
             spool.append(examples(start, stop))
 
-        expected = examples(0, 100_000)
         assert 100_000 == len(spool)
-        np.testing.assert_array_equal(
-            expected.features, spool.read(0, 100_000).features
-        )
-        np.testing.assert_array_equal(expected.labels, spool.read(0, 100_000).labels)
+        assert_examples(0, 100_000, spool.read(0, 100_000))
 
     def test_reads_by_position(self, spool_for):
         """A read across two batches is one array."""
@@ -46,6 +52,23 @@ class SpoolContract:
         ).tolist()
         assert [8, 9, 10, 11] == np.asarray(batch.labels).tolist()
 
+    @pytest.mark.parametrize("start", [0, 1, 1023, 1024, 1025, 4095, 4096, 4097, 9998])
+    def test_reads_anywhere(self, spool_for, start):
+        """No position is special, least of all those around a memory page's end."""
+        spool = spool_for(10_000)
+        spool.append(examples(0, 10_000))
+
+        assert_examples(start, start + 2, spool.read(start, start + 2))
+
+    def test_reads_nothing(self, spool_for):
+        """A range without examples is an empty batch of the right type."""
+        spool = spool_for(10)
+        spool.append(examples(0, 10))
+
+        for batch in (spool.read(3, 3), spool.read(10, 20), spool.read(5, 2)):
+            assert 0 == len(batch)
+            assert examples(0, 1).element_spec == batch.element_spec
+
     def test_keeps_dtype(self, spool_for):
         """Examples stay in the type that they came in."""
         spool = spool_for(10)
@@ -53,23 +76,86 @@ class SpoolContract:
 
         assert examples(0, 1).element_spec == spool.element_spec
 
-    def test_shorter_than_announced(self, spool_for):
+    @pytest.mark.parametrize(
+        "features",
+        [
+            np.arange(24, dtype=">f8").reshape(4, 3, 2),
+            np.arange(24, dtype=np.float16).reshape(4, 6)[:, ::2],
+            np.arange(24, dtype=np.int64).reshape(6, 4).T,
+            np.array([True, False, True, True]),
+            np.empty((4, 0), np.float32),
+        ],
+        ids=["big endian", "strided", "transposed", "scalar", "empty"],
+    )
+    def test_keeps_any_array(self, spool_for, features):
+        """Shape, byte order and layout in memory of what comes do not matter."""
+        spool = spool_for(8)
+
+        for _ in range(2):
+            spool.append(ExampleBatch(features, np.arange(4)))
+
+        batch = spool.read(2, 6)
+        np.testing.assert_array_equal(np.roll(features, -2, 0), batch.features)
+        assert [2, 3, 0, 1] == np.asarray(batch.labels).tolist()
+        assert features.dtype == batch.features.dtype
+
+    def test_shorter_than_expected(self, spool_for):
         """A compacted range holds fewer records than offsets."""
         spool = spool_for(1_000)
         spool.append(examples(0, 10))
 
         assert 10 == len(spool)
-        assert 10 == len(spool.read(0, 1_000))
+        assert_examples(0, 10, spool.read(0, 1_000))
+
+    @pytest.mark.parametrize("expected", [0, 1, 999])
+    def test_longer_than_expected(self, spool_for, expected):
+        """More examples than expected are kept as well."""
+        spool = spool_for(expected)
+
+        for start, stop in pairwise(range(0, 10_001, 100)):
+            spool.append(examples(start, stop))
+
+        assert_examples(0, 10_000, spool.read(0, 10_000))
+
+    def test_no_examples(self, spool_for):
+        """A batch in which every record was bad adds nothing, whatever its shape."""
+        spool = spool_for(10)
+        nothing = ExampleBatch(np.empty((0,)), np.empty((0,)))
+
+        spool.append(nothing)
+        assert 0 == len(spool)
+        spool.append(examples(0, 10))
+        spool.append(nothing)
+
+        assert_examples(0, 10, spool.read(0, 10))
+
+    def test_nothing_yet(self, spool_for):
+        """What examples look like is unknown before the first ones."""
+        with pytest.raises(LookupError):
+            _ = spool_for(10).element_spec
+
+    def test_one_type_only(self, spool_for):
+        """Examples of another type are refused, not cast or broadcast in silence."""
+        spool = spool_for(10)
+        spool.append(examples(0, 2))
+        features = np.zeros((2, 1), np.uint16)
+
+        with pytest.raises(ValueError, match="in a spool of"):
+            spool.append(ExampleBatch(features, np.zeros(2, np.uint8)))
+
+        assert_examples(0, 2, spool.read(0, 10))
 
     def test_what_was_read_stays(self, spool_for):
-        """Later examples never change a batch that was handed out."""
-        spool = spool_for(100_000)
+        """Later examples never change a batch that was handed out, nor does closing."""
+        spool = spool_for(10)
         spool.append(examples(0, 10))
         batch = spool.read(0, 10)
 
         spool.append(examples(10, 100_000))
+        assert_examples(0, 10, batch)
+        spool.close()
 
-        np.testing.assert_array_equal(examples(0, 10).features, batch.features)
+        assert_examples(0, 10, batch)
 
     def test_copies(self, spool_for):
         """The source may use its buffer again."""
@@ -81,10 +167,61 @@ class SpoolContract:
 
         assert [[0, 0]] == np.asarray(spool.read(0, 1).features).tolist()
 
-    def test_views_are_read_only(self, spool_for):
+    @pytest.mark.parametrize("stop", [0, 10])
+    def test_views_are_read_only(self, spool_for, stop):
         """A reader cannot spoil the examples for the next epoch."""
         spool = spool_for(10)
         spool.append(examples(0, 10))
 
-        with pytest.raises(ValueError, match="read-only"):
-            np.asarray(spool.read(0, 10).features)[:] = 0
+        batch = spool.read(0, stop)
+
+        for array in (batch.features, batch.labels):
+            with pytest.raises(ValueError, match="read-only"):
+                np.asarray(array)[:] = 0
+
+    def test_closed(self, spool_for):
+        """A closed spool takes and gives nothing; it may be closed again."""
+        spool = spool_for(10)
+        spool.append(examples(0, 10))
+
+        spool.close()
+        spool.close()
+
+        with pytest.raises(ValueError, match="the spool is closed"):
+            spool.append(examples(10, 20))
+        with pytest.raises(ValueError, match="the spool is closed"):
+            spool.read(0, 10)
+
+    def test_closed_before_use(self, spool_for):
+        """So does one that was never used."""
+        spool = spool_for(10)
+
+        spool.close()
+
+        with pytest.raises(ValueError, match="the spool is closed"):
+            spool.append(examples(0, 10))
+
+    def test_read_while_filled(self, spool_for):
+        """Readers on other threads see a prefix, of whole examples, that only grows."""
+        rows, step = 60_000, 97
+        spool = spool_for(1_000)
+
+        def fill() -> None:
+            for start in range(0, rows, step):
+                spool.append(examples(start, min(start + step, rows)))
+
+        def read(seed: int) -> int:
+            random, found = np.random.default_rng(seed), 0
+            while found < rows:
+                before, found = found, len(spool)
+                assert before <= found
+                if found:
+                    start = int(random.integers(found))
+                    assert_examples(start, found, spool.read(start, found))
+                    assert examples(0, 1).element_spec == spool.element_spec
+            return found
+
+        with ThreadPoolExecutor(4) as threads:
+            readers = [threads.submit(read, seed) for seed in range(3)]
+            threads.submit(fill).result()
+            assert [rows] * 3 == [reader.result() for reader in readers]

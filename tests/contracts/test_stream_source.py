@@ -102,6 +102,22 @@ class TestKafka(KafkaFixtures, StreamSourceContract):
         assert b"24999" == values(batches)[-1]
         assert 11_000 > max(map(len, batches)) > 1_000
 
+    def test_empty_batches(
+        self, broker: KafkaTopics, patient_source: KafkaStreamSource, topic: str
+    ) -> None:
+        """While nothing comes, empty batches leave the reader the choice to go."""
+        broker.produce(topic, *numbered(3))
+        batches = patient_source.read([OffsetRange(topic, 0, 0, 5)])
+        found = []
+
+        while len(batch := next(batches)):
+            found += offsets([batch])
+        broker.produce(topic, *numbered(2))
+        found += offsets(batches)
+
+        assert [0, 1, 2, 3, 4] == found
+        assert (topic, 0) == (batch.topic, batch.partition)
+
     def test_publish(
         self, kafka: str, broker: KafkaTopics, source: KafkaStreamSource, topic: str
     ) -> None:
@@ -192,8 +208,8 @@ class TestApacheKafka(KafkaFixtures, DeletionContract):
             pass
         broker.produce(topic, *numbered(1))
 
-        assert [] == list(source.read([OffsetRange(topic, 0, 1, 2)]))
-        assert [] == list(source.read([OffsetRange(topic, 0, 1, 4)]))
+        assert [] == offsets(source.read([OffsetRange(topic, 0, 1, 2)]))
+        assert [] == offsets(source.read([OffsetRange(topic, 0, 1, 4)]))
         assert [0, 4] == offsets(source.read([OffsetRange(topic, 0, 0, 5)]))
 
     def test_aborted(

@@ -12,7 +12,7 @@ PLUGIN = '''
 
 import numpy as np
 
-from domain.batches import ExampleBatch
+from domain.batches import Decoded, ExampleBatch
 
 
 class CsvDecoder:
@@ -20,7 +20,7 @@ class CsvDecoder:
         self.separator = options["separator"]
 
     def decode(self, records):
-        return ExampleBatch(self.read(records.values), self.read(records.keys))
+        return Decoded(ExampleBatch(self.read(records.values), self.read(records.keys)))
 
     def read(self, column):
         rows = [bytes(column[i]).decode() for i in range(len(column))]
@@ -53,7 +53,7 @@ container = Container(environ={
 })
 decoder = container.decoder_for()(DecoderSpec("CSV", {"separator": ";"}))
 batch = decoder.decode(records([(b"1", b"2;3"), (b"4", b"5;6")]))
-print(json.dumps([batch.features.tolist(), container.stream_source()]))
+print(json.dumps([batch.examples.features.tolist(), container.stream_source()]))
 """
 
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from adapters.raw import DTYPES, RawDecoder
-from domain.errors import MalformedRequest, StreamUnreadable
+from adapters.raw import RawDecoder
+from adapters.wire.tensors import DTYPES
+from domain.errors import MalformedRequest
 from tests.builders import RAW_CONFIG, records
 
 
@@ -19,9 +20,21 @@ def decoder(**options: object) -> RawDecoder:
 
 def decode(values, keys=None, **options):
     keys = keys or [b"\x01"] * len(values)
-    return decoder(**options).decode(
-        records(list(zip(keys, values, strict=True)), first_offset=7)
-    )
+    return accepted(decoder(**options), list(zip(keys, values, strict=True)))
+
+
+def accepted(decoder, pairs):
+    """Decode records that are all good."""
+    decoded = decoder.decode(records(pairs))
+    assert () == decoded.rejected
+    return decoded.examples
+
+
+def refused(decoder, pairs):
+    """Return position and reason of the bad records."""
+    decoded = decoder.decode(records(pairs))
+    assert len(pairs) == len(decoded.examples) + len(decoded.rejected)
+    return [(bad.index, bad.reason) for bad in decoded.rejected]
 
 
 class TestBytes:
@@ -62,7 +75,7 @@ class TestBytes:
         """A batch is decoded without a copy of its bytes."""
         batch = records([(b"\x01", bytes(8)), (b"\x02", bytes(8))])
 
-        features = decoder().decode(batch).features
+        features = decoder().decode(batch).examples.features
 
         assert np.shares_memory(np.frombuffer(batch.values.data, np.uint8), features)
 
@@ -95,17 +108,19 @@ class TestReshape:
         """A message without reshapes is read as one with null reshapes."""
         decoder = RawDecoder.from_options({"data_type": "int8", "label_type": "int8"})
 
-        batch = decoder.decode(records([(b"\x01", b"\x02\x03")]))
+        batch = accepted(decoder, [(b"\x01", b"\x02\x03")])
 
         assert ((1, 2), (1, 1)) == (batch.features.shape, batch.labels.shape)
 
     def test_first_record_settles_the_open_axis(self):
-        """A later batch of another width is refused, though it would fit by itself."""
+        """A later batch of another width is bad, though it would fit by itself."""
         raw = decoder(data_reshape=None)
-        raw.decode(records([(b"\x01", bytes(8))]))
+        accepted(raw, [(b"\x01", bytes(8))])
 
-        with pytest.raises(StreamUnreadable, match=r"automl\[0\]@1: data has 12 bytes"):
-            raw.decode(records([(b"\x01", bytes(12))], first_offset=1))
+        ((index, reason),) = refused(raw, [(b"\x01", bytes(12))])
+
+        assert 0 == index
+        assert "data has 12 bytes" in reason
 
     @pytest.mark.parametrize("reshape", ["28,28", "0", "-2", "-1 -1", "2 x", "2.0"])
     def test_malformed(self, reshape):
@@ -116,27 +131,38 @@ class TestReshape:
 
 class TestMisfits:
     @pytest.mark.parametrize(
-        ("sizes", "place"),
-        [([8, 7], 8), ([4, 4], 7), ([8, 8, 16], 9), ([0], 7)],
+        ("sizes", "bad"),
+        [([8, 7], [1]), ([4, 4], [0, 1]), ([8, 8, 16], [2]), ([0], [0])],
     )
-    def test_wrong_size(self, sizes, place):
-        """The first record that does not fit is named, with size found and wanted."""
-        message = rf"automl\[0\]@{place}: data has {sizes[place - 7]} bytes, wanted 8"
+    def test_wrong_size(self, sizes, bad):
+        """A record that does not fit costs itself; sizes found and wanted are named."""
+        found = refused(decoder(), [(b"\x01", bytes(size)) for size in sizes])
 
-        with pytest.raises(StreamUnreadable, match=message):
-            decode([bytes(size) for size in sizes])
+        assert bad == [index for index, _ in found]
+        for index, reason in found:
+            assert f"data has {sizes[index]} bytes" in reason
+            assert "8" in reason.partition("bytes")[2]
+
+    def test_the_others_are_kept(self):
+        """Good records around a bad one are decoded, in order."""
+        pairs = [(b"\x01", bytes(8)), (b"\x02", b""), (b"\x03", bytes(8))]
+
+        decoded = decoder().decode(records(pairs))
+
+        assert [[1], [3]] == decoded.examples.labels.tolist()
+        assert ["size"] == [bad.fault for bad in decoded.rejected]
 
     def test_no_multiple(self):
         """A flat vector must hold whole elements."""
-        with pytest.raises(
-            StreamUnreadable, match="has 7 bytes, wanted a multiple of 4"
-        ):
-            decode([bytes(7)], data_reshape=None)
+        ((_, reason),) = refused(decoder(data_reshape=None), [(b"\x01", bytes(7))])
+
+        assert "data has 7 bytes" in reason
 
     def test_null_key(self):
         """A null key is an empty one, which holds no label."""
-        with pytest.raises(StreamUnreadable, match=r"@7: label has 0 bytes, wanted 1"):
-            decode([bytes(8)], [None])
+        ((_, reason),) = refused(decoder(), [(None, bytes(8))])
+
+        assert "label has 0 bytes" in reason
 
     @pytest.mark.parametrize(
         ("options", "fault"),

@@ -8,6 +8,7 @@ from attrs import field, frozen, validators
 from adapters.wire.dialect import Dialect
 from bootstrap.container import check_environment
 from bootstrap.settings import Settings, check, load
+from domain.bad_records import BadRecordPolicy
 from domain.errors import SettingsInvalid
 
 MINIMUM = {"DEPLOYMENT_ID": "7", "BATCH": "32"}
@@ -73,6 +74,37 @@ class TestLoad:
         assert ["COUNT", "SHARE", "WANTED", "DEPLOYMENT_ID", "BATCH"] == [
             fault.split()[0].rstrip(":") for fault in faults
         ]
+
+
+class TestBadRecords:
+    @pytest.mark.parametrize(
+        ("text", "policy", "topic"),
+        [
+            ("fail", BadRecordPolicy(), None),
+            ("skip:0", BadRecordPolicy(limit=0), None),
+            ("skip:12", BadRecordPolicy(limit=12), None),
+            ("skip:0.5%", BadRecordPolicy(limit=None, share=0.005), None),
+            ("skip:100%", BadRecordPolicy(limit=None, share=1.0), None),
+            ("dead-letter:bad.ones", BadRecordPolicy(None, None, True), "bad.ones"),
+        ],
+    )
+    def test_forms(self, text, policy, topic):
+        """Fail, skip a number or a share, or keep them on a topic."""
+        environ = {**MINIMUM, "STREAMFIT_BAD_RECORDS": text}
+
+        wanted = load(Settings, environ).streamfit_bad_records
+
+        assert (policy, topic) == (wanted.policy, wanted.topic)
+
+    @pytest.mark.parametrize(
+        "text", ["skip", "skip:", "skip:-1", "skip:101%", "dead-letter:", "drop:1"]
+    )
+    def test_malformed(self, text):
+        """Anything else is refused."""
+        environ = {**MINIMUM, "STREAMFIT_BAD_RECORDS": text}
+
+        with pytest.raises(SettingsInvalid, match="STREAMFIT_BAD_RECORDS: want fail,"):
+            load(Settings, environ)
 
 
 class TestDialect:

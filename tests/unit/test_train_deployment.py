@@ -14,13 +14,15 @@ from adapters.memory.broker import MemoryBroker
 from adapters.memory.trainer import FakeModel, FakeTrainer
 from adapters.raw import RawDecoder
 from adapters.spool import MemorySpool
+from domain.bad_records import BadRecordPolicy
+from domain.batches import BinaryColumn, RecordBatch
 from domain.errors import (
     DeploymentInvalid,
     ModelInvalid,
     TrainingFailed,
     Unavailable,
 )
-from domain.report import EpochMetrics
+from domain.report import EpochMetrics, StreamCounts
 from domain.request import DeploymentId
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
@@ -153,6 +155,67 @@ class TestResult:
         assert {} == report.history[0].validation
         assert {"loss": 1 / 4, "accuracy": 3 / 4} == report.test
         assert (6, 7, 8, 9) == report.confusion_matrix.labels
+
+
+class Compacted(MemoryBroker):
+    """A broker whose cleaner has removed a record."""
+
+    def read(self, ranges):
+        for batch in super().read(ranges):
+            kept = [i for i, offset in enumerate(batch.offsets) if offset != 3]
+            yield RecordBatch(
+                batch.topic,
+                batch.partition,
+                [batch.offsets[i] for i in kept],
+                BinaryColumn.pack([bytes(batch.keys[i]) for i in kept]),
+                BinaryColumn.pack([bytes(batch.values[i]) for i in kept]),
+            )
+
+
+class TestStream:
+    def test_counts(self, job, broker):
+        """The report says what it was trained on."""
+        announce(broker)
+
+        assert StreamCounts(10, 10, 0) == job().run().stream
+
+    @pytest.mark.parametrize("announced", [10, None])
+    def test_gaps(self, job, broker, announced):
+        """A missing record shortens the last part; every epoch is of the same parts."""
+        announce(broker, total_msg=announced, validation_rate=0.2, test_rate=0.3)
+        compacted = Compacted(batch_size=3)
+        compacted.produce("automl", *[(bytes([i]), bytes(8)) for i in range(10)])
+
+        report = job(stream_source=compacted).run()
+
+        # Of 10: 5 train, 3 test, and of the last 2 one is missing.  Of 9: 4, 2 and 3.
+        classes = (6, 7, 8) if announced else (5, 6)
+        assert StreamCounts(10, 9, 0) == report.stream
+        assert classes == report.confusion_matrix.labels
+        assert 3 == len(report.history)
+        assert report.history[0].validation
+
+    def test_stream_breaks_off_behind_the_parts(self, job, broker, backend, caplog):
+        """Records that no part needs must be readable all the same."""
+        broker.produce("automl", (b"\x01", b"short"))
+        announce(broker, topic="automl:0:0:11", total_msg=10)
+        announce(broker)
+
+        with caplog.at_level(logging.WARNING):
+            job().run()
+
+        (skipped,) = [r for r in caplog.records if "skipped" in r.message]
+        assert "automl[0]@10: data has 5 bytes" in skipped.reason
+        assert StreamCounts(10, 10, 0) == backend.deliveries[0].report.stream
+
+    def test_skipped_records(self, job, broker):
+        """Bad records within the policy are left out, and counted."""
+        broker.produce("automl", (b"\x01", b"short"))
+        announce(broker, topic="automl:0:0:11", total_msg=11)
+
+        report = job(bad_records=BadRecordPolicy(limit=1)).run()
+
+        assert StreamCounts(11, 10, 1) == report.stream
 
 
 class TestControlTopic:

@@ -1,0 +1,1 @@
+"""Reading streams side by side with others: ``make bench``."""
