@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from attrs import AttrsInstance, evolve
 from dependency_injector import containers, providers
 
-from adapters.avro import AvroDecoder
+from adapters.avro import AvroDecoder, Registry
 from adapters.files import FilesBackend, FilesSettings
 from adapters.formats import Formats
 from adapters.http import HttpModelRepository, HttpResultSink, HttpSettings
+from adapters.json import JsonDecoder
 from adapters.kafka import (
     KafkaControlSource,
     KafkaRejectedRecords,
     KafkaSettings,
     KafkaStreamSource,
+    SchemaRegistry,
+    SchemaRegistrySettings,
     librdkafka_properties,
 )
 from adapters.memory.backend import MemoryBackend
@@ -44,6 +48,11 @@ def _dead_letters(
     settings: KafkaSettings, topic: str | None
 ) -> KafkaRejectedRecords | None:
     return None if topic is None else KafkaRejectedRecords(settings, topic)
+
+
+def _registry(environ: Mapping[str, str]) -> Registry | None:
+    settings = load(SchemaRegistrySettings, environ)
+    return SchemaRegistry(settings) if settings.schema_registry_url else None
 
 
 class Container(containers.DeclarativeContainer):
@@ -126,12 +135,16 @@ class Container(containers.DeclarativeContainer):
         fake=providers.Singleton(FakeTrainer, workdir=workdir_path),
         **plugins.adapters("trainers", environ),
     )
+    schema_registry = providers.Singleton(_registry, environ)
     decoder_for = providers.Singleton(
         Formats,
         providers.Dict(
             {
                 "RAW": providers.Object(RawDecoder.from_options),
-                "AVRO": providers.Object(AvroDecoder.from_options),
+                "AVRO": providers.Factory(
+                    partial, AvroDecoder.from_options, registry=schema_registry
+                ),
+                "JSON": providers.Object(JsonDecoder.from_options),
                 **plugins.decoders(),
             }
         ),
@@ -180,7 +193,11 @@ def check_environment(environ: Mapping[str, str]) -> None:
         SettingsInvalid: Naming every variable that is missing or malformed.
     """
     faults: list[str] = []
-    classes: list[type[AttrsInstance]] = [Settings, SpoolSettings]
+    classes: list[type[AttrsInstance]] = [
+        Settings,
+        SpoolSettings,
+        SchemaRegistrySettings,
+    ]
     for variable, default, selector in (
         ("STREAMFIT_BROKER", "kafka", Container.stream_source),
         ("STREAMFIT_BACKEND", "http", Container.result_sink),

@@ -9,7 +9,7 @@ from attrs import fields
 
 from adapters.files import FilesSettings
 from adapters.http import HttpSettings
-from adapters.kafka import KafkaSettings
+from adapters.kafka import KafkaSettings, SchemaRegistrySettings
 from adapters.spool import SpoolSettings
 from adapters.tensorflow import TensorFlowSettings
 from bootstrap.main import EXIT_CODES
@@ -20,6 +20,7 @@ SETTINGS = (
     Settings,
     SpoolSettings,
     KafkaSettings,
+    SchemaRegistrySettings,
     HttpSettings,
     FilesSettings,
     TensorFlowSettings,

@@ -5,6 +5,7 @@ from adapters.kafka.embedded import EmbeddedKafka
 from adapters.kafka.producer import publish
 from adapters.kafka.properties import librdkafka_properties
 from adapters.kafka.rejected_records import KafkaRejectedRecords
+from adapters.kafka.schema_registry import SchemaRegistry, SchemaRegistrySettings
 from adapters.kafka.settings import KafkaSettings
 from adapters.kafka.stream_source import KafkaStreamSource
 
@@ -14,6 +15,8 @@ __all__ = [
     "KafkaRejectedRecords",
     "KafkaSettings",
     "KafkaStreamSource",
+    "SchemaRegistry",
+    "SchemaRegistrySettings",
     "librdkafka_properties",
     "publish",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from attrs import Attribute, field, frozen
@@ -31,6 +32,11 @@ def _is_pair(_: object, __: Attribute[str | None], auth: str | None) -> None:
         raise ValueError("want user:password")  # and never show what it is
 
 
+def _is_file(_: object, __: Attribute[str | None], path: str | None) -> None:
+    if path is not None and not Path(path).is_file():
+        raise ValueError(f"no file {path!r}")
+
+
 @frozen
 class SchemaRegistrySettings:
     """
@@ -54,7 +60,7 @@ class SchemaRegistrySettings:
     schema_registry_auth: str | None = field(
         default=None, repr=False, validator=_is_pair
     )
-    schema_registry_ca: str | None = None
+    schema_registry_ca: str | None = field(default=None, validator=_is_file)
     streamfit_registry_timeout: float = field(default=10.0, validator=ge(0.001))
     streamfit_registry_retries: int = field(default=5, validator=ge(0))
 
@@ -123,5 +129,5 @@ class SchemaRegistry:
                     **{key: value for key, value in optional.items() if value},
                 }
             )
-        except (OSError, TypeError, ValueError) as error:  # OSError: no such file
+        except (OSError, TypeError, ValueError) as error:  # OSError: of its file
             raise SettingsInvalid(f"SCHEMA_REGISTRY_...: {error}") from error

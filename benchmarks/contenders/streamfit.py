@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Iterable
 from functools import partial
@@ -15,6 +16,7 @@ from adapters.raw import RawDecoder
 from adapters.spool import DiskSpool, MemorySpool
 from benchmarks.checksum import Checksum
 from benchmarks.contenders.job import Job, Meter, report
+from bootstrap.main import GC_THRESHOLDS
 from domain.bad_records import BadRecordPolicy
 from domain.batches import RecordBatch
 from domain.intake import Intake
@@ -26,6 +28,7 @@ DECODERS = {"RAW": RawDecoder.from_options, "AVRO": AvroDecoder.from_options}
 
 def main() -> None:
     """Read the ranges."""
+    gc.set_threshold(*GC_THRESHOLDS)
     job = Job()
     source = KafkaStreamSource(KafkaSettings(job.servers, "control"))
     ranges = [OffsetRange(job.topic, *range_) for range_ in job.ranges]
