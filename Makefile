@@ -2,6 +2,7 @@
 # make test    all tests; starts a real Kafka if Java and Maven are here
 # make check   format, lint, types
 # make bench   measure reading side by side with others: BENCH="--only raw --rounds 5"
+# make fuzz    a long look at decoders with bytes that nobody meant for them
 # make lock    renew the hashed lock files
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell $(p) -c 'import sys; print(sys.executable)' 2>/dev/null)))
@@ -9,12 +10,13 @@ PYTHON39 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python) $(s
 PYTHON311 ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null)
 FORMAT ?= raw
 BENCH ?=
+EXAMPLES ?= 20000
 TESTS ?= tests
 PIP = .venv/bin/python -m pip --disable-pip-version-check
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: demo test check setup oracles bench lock clean
+.PHONY: demo test check setup oracles bench fuzz lock clean
 
 demo: setup
 	.venv/bin/streamfit demo --format $(FORMAT)
@@ -56,6 +58,9 @@ bench: setup .oracles/peers/installed
 	.oracles/peers/bin/python -m pip --disable-pip-version-check install \
 		--quiet --require-hashes -r $<
 	touch $@
+
+fuzz: setup
+	FUZZ_EXAMPLES=$(EXAMPLES) .venv/bin/python -m pytest --timeout 0 tests/fuzz
 
 lock:
 	$(LOCK) pyproject.toml -o requirements/cpu.txt

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable
 import fastavro
 
 from adapters.avro import AvroDecoder
+from adapters.kafka.range_reader import BATCH_RECORDS
+from adapters.kafka.records import column
 from benchmarks.checksum import Checksum
 from benchmarks.contenders.job import Job, max_rss, report
 from benchmarks.streams import STREAMS
-from domain.batches import BinaryColumn, RecordBatch
-
-BATCH = 4000
-"""As many as the Kafka source puts together."""
+from domain.batches import RecordBatch
 
 
 def main() -> None:
@@ -24,8 +23,8 @@ def main() -> None:
     job = Job()
     stream = STREAMS[job.stream]
     batches = []
-    for start in range(0, job.records, BATCH):
-        chunk = stream.chunk(start, min(start + BATCH, job.records))
+    for start in range(0, job.records, BATCH_RECORDS):
+        chunk = stream.chunk(start, min(start + BATCH_RECORDS, job.records))
         batches.append((chunk.keys, chunk.values))
     decode = {"columns": by_columns, "fastavro": by_record}[job.how](stream.options)
     packed = decode(batches)
@@ -63,8 +62,8 @@ def by_columns(options: dict[str, str]) -> Callable[[Batches], Decodings]:
                 "bench",
                 0,
                 range(len(keys)),
-                BinaryColumn.pack(keys),
-                BinaryColumn.pack(values),
+                column(keys),
+                column(values),
             )
             for keys, values in batches
         ]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import confluent_kafka
+import fastavro
+import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
 
 from tests.broker.topics import KafkaTopics, unique
-from tests.end_to_end.platform import message, raw
+from tests.end_to_end.platform import Backend, message, raw
 from tests.end_to_end.process import run
 from tests.end_to_end.reference import train
 from tests.end_to_end.test_current import (
@@ -117,3 +123,104 @@ def test_dead_letters(kafka, backend, sender, variables):
     assert sender.topic.encode() == headers["streamfit.topic"]
     assert b"20" == headers["streamfit.offset"]
     assert b"size" == headers["streamfit.fault"]
+
+
+@pytest.mark.kafka
+def test_json(backend, sender, variables):
+    """Values as nested arrays, labels as numbers."""
+    features, labels = digits(40)
+    ranges = sender.send(
+        [
+            (b"%d" % label[0], json.dumps(image.tolist()).encode())
+            for image, label in zip(features, labels, strict=True)
+        ]
+    )
+    sender.announce(
+        message(
+            ranges,
+            40,
+            validation_rate=0,
+            test_rate=0,
+            input_format="JSON",
+            input_config={"data_type": "uint8"},
+        )
+    )
+
+    job = run({**variables, "RESULT_URL": backend.url})
+
+    history, tested, _ = train(
+        model_file("digits"), (features, labels[:, 0]), batch=16, epochs=3
+    )
+    assert 0 == job.process.returncode
+    assert_same_result(backend, history, tested)
+
+
+@pytest.mark.kafka
+def test_schema_registry(httpserver, sender, variables):
+    """Records of two writers' schemas train as the announced schema has them."""
+    values = load_breast_cancer().data[:40].astype(np.float32)
+    labels = load_breast_cancer().target[:40]
+    names = [f"f{number}" for number in range(30)]
+    columns = [{"name": name, "type": "float"} for name in names]
+    reader = {"type": "record", "name": "scan", "fields": columns}
+    label = {
+        "type": "record",
+        "name": "label",
+        "fields": [{"name": "benign", "type": "int"}],
+    }
+    older = {**reader, "fields": columns[::-1]}
+    newer = {**reader, "fields": [{"name": "who", "type": "string"}, *columns]}
+    schemas = {1: label, 2: older, 3: newer}
+    for number, schema in schemas.items():
+        httpserver.expect_request(f"/schemas/ids/{number}").respond_with_json(
+            {"schema": json.dumps(schema)}
+        )
+    written = [
+        (
+            framed(1, label, {"benign": int(benign)}),
+            framed(
+                2 + index % 2,
+                schemas[2 + index % 2],
+                {"who": "me", **dict(zip(names, map(float, scan), strict=True))},
+            ),
+        )
+        for index, (scan, benign) in enumerate(zip(values, labels, strict=True))
+    ]
+    backend = Backend(httpserver, model_file("binary").read_bytes())
+    sender.announce(
+        message(
+            sender.send(written),
+            40,
+            validation_rate=0,
+            test_rate=0,
+            input_format="AVRO",
+            input_config={
+                "data_scheme": json.dumps(reader),
+                "label_scheme": json.dumps(label),
+            },
+        )
+    )
+
+    job = run(
+        {
+            **variables,
+            "RESULT_URL": backend.url,
+            "SCHEMA_REGISTRY_URL": httpserver.url_for("/").rstrip("/"),
+        }
+    )
+
+    history, _, _ = train(
+        model_file("binary"), (values, labels), batch=16, epochs=3, metrics=["accuracy"]
+    )
+    assert 0 == job.process.returncode
+    (result,) = backend.results
+    assert history["loss"] == result["train_metrics"]["loss"]
+    assert history["accuracy"] == result["train_metrics"]["accuracy"]
+
+
+def framed(schema_id, schema, value):
+    """Encode as the serialisers of a schema registry do."""
+    stream = io.BytesIO()
+    stream.write(b"\0" + schema_id.to_bytes(4, "big"))
+    fastavro.schemaless_writer(stream, fastavro.parse_schema(schema), value)
+    return stream.getvalue()

@@ -1,0 +1,1 @@
+"""Decoders against bytes that nobody meant for them."""
