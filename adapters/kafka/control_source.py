@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 
 from adapters.kafka.client import PATIENCE, PAUSE, Client, connect
 from adapters.kafka.errors import MISSING, refusal
 from adapters.kafka.settings import KafkaSettings
 from adapters.wire.control_message import parse_key, parse_request
-from domain.errors import DeploymentInvalid
+from domain.errors import DeploymentInvalid, Unavailable
 from domain.request import ControlMessage
 from ports import ControlSource
 
@@ -31,10 +32,13 @@ class KafkaControlSource(ControlSource):
 
     Attributes:
         refresh: Seconds between looks for partitions that were added.
+
+        heartbeat: Seconds between lines in the log that say that it still waits.
     """
 
     settings: KafkaSettings
     refresh: float = 30.0
+    heartbeat: float = 60.0
 
     def messages(self) -> Iterator[ControlMessage]:
         """Yield every control message, and wait for more; see the port."""
@@ -42,12 +46,56 @@ class KafkaControlSource(ControlSource):
         # A topic that was deleted and made again is read from its new beginning.
         with connect(self.settings, auto_offset_reset="earliest") as client:
             watch = _Watch(client, topic, self.refresh)
+            clock = _Clock(topic, self.settings.streamfit_control_deadline)
             while True:
                 watch.keep()
+                clock.look(self.heartbeat)
                 silent = client.brokers.silent
                 message = client.consumer.poll(PAUSE if silent else PATIENCE)
                 if message is not None and _is_record(message, client):
-                    yield _to_control_message(topic, message)
+                    with clock.stopped():
+                        yield _to_control_message(topic, message)
+
+
+@define
+class _Clock:
+    """
+    How long the wait has lasted, without what was done with messages in between.
+
+    Attributes:
+        topic: For the log.
+
+        deadline: Seconds that it may last; None for ever.
+    """
+
+    topic: str
+    deadline: float | None
+    _started: float = field(factory=time.monotonic)
+    _said: float = 0.0
+
+    def look(self, heartbeat: float) -> None:
+        """
+        Say every now and then that the wait goes on.
+
+        Raises:
+            Unavailable: It must not.
+        """
+        waited = time.monotonic() - self._started
+        if self.deadline is not None and waited > self.deadline:
+            raise Unavailable(
+                f"{self.topic}: no control message to train on in {waited:.0f} seconds"
+            )
+        if waited - self._said > heartbeat:
+            self._said = waited
+            extra = {"topic": self.topic, "seconds": round(waited)}
+            log.info("still waiting for a control message", extra=extra)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Do not count the time that others take."""
+        before = time.monotonic()
+        yield
+        self._started += time.monotonic() - before
 
 
 @define

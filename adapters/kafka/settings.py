@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attrs import field, frozen
-from attrs.validators import ge, matches_re, min_len
+from attrs.validators import ge, gt, matches_re, min_len, optional
 
 
 @frozen
@@ -24,6 +24,9 @@ class KafkaSettings:
         streamfit_stream_deadline: Seconds that records which a control message names
             are waited for, if they are not written yet.
 
+        streamfit_control_deadline: Seconds that the control message may take to come;
+            None to wait for ever.
+
         librdkafka: The client library's own properties, secrets among them; see
             `librdkafka_properties`.
     """
@@ -32,4 +35,7 @@ class KafkaSettings:
     control_topic: str = field(validator=matches_re(r"[A-Za-z0-9._-]{1,249}"))
     streamfit_broker_deadline: float = field(default=300.0, validator=ge(0))
     streamfit_stream_deadline: float = field(default=60.0, validator=ge(0))
+    streamfit_control_deadline: float | None = field(
+        default=None, validator=optional(gt(0))
+    )
     librdkafka: Mapping[str, str] = field(factory=dict, repr=False)

@@ -80,6 +80,30 @@ class TestKafka(ControlSourceContract):
         finally:
             signal.signal(signal.SIGUSR1, before)
 
+    def test_deadline(self, kafka: str, broker: KafkaTopics, topic: str) -> None:
+        """Messages of others do not put the deadline off; those before it come."""
+        broker.produce(topic, (b"\x01", b""))
+        settings = KafkaSettings(kafka, topic, streamfit_control_deadline=1.0)
+
+        with closing(KafkaControlSource(settings).messages()) as messages:
+            first = next(messages)
+            with pytest.raises(Unavailable, match=f"{topic}: no control message"):
+                next(messages)
+
+        assert 1 == first.deployment_id
+
+    def test_heartbeat(
+        self, kafka: str, topic: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The log says that the wait goes on."""
+        caplog.set_level("INFO")
+        settings = KafkaSettings(kafka, topic, streamfit_control_deadline=2.0)
+
+        with pytest.raises(Unavailable):
+            take(KafkaControlSource(settings, heartbeat=0.5), 1)
+
+        assert "still waiting for a control message" in caplog.messages
+
     @pytest.mark.real_kafka
     def test_more_partitions(
         self,
