@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 
-from bootstrap import demo, logs
+from bootstrap import logs, termination
 from bootstrap.container import Container, check_environment
 from domain.errors import DeploymentInvalid, ModelInvalid, Unavailable
 
@@ -33,18 +33,20 @@ cycles every 700 objects, as Python does by default, costs an eighth of the read
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the process's exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:  # as the platform starts it: the demo stays out of the memory
+        return train(os.environ)
+    from bootstrap import demo
+
     parser = argparse.ArgumentParser(
         prog="streamfit",
         description="Train the deployment that the environment names, on its stream.",
     )
-    commands = parser.add_subparsers(dest="command")
+    commands = parser.add_subparsers(dest="command", required=True)
     demo.add_arguments(
         commands.add_parser("demo", help="stream real data through the real job")
     )
-    options = parser.parse_args(arguments)
-    if options.command == "demo":
-        return demo.run(options)
-    return train(os.environ)
+    return demo.run(parser.parse_args(arguments))
 
 
 def train(environ: Mapping[str, str]) -> int:
@@ -57,7 +59,7 @@ def train(environ: Mapping[str, str]) -> int:
         check_environment(environ)
         settings = container.settings()
         logs.configure(settings.streamfit_log, deployment_id=settings.deployment_id)
-        container.train_deployment().run()
+        report = container.train_deployment().run()
     except Exception as error:  # a process answers for everything
         code = next(c for kind, c in EXIT_CODES.items() if isinstance(error, kind))
         log.error(
@@ -65,7 +67,12 @@ def train(environ: Mapping[str, str]) -> int:
             extra={"reason": str(error), "exit_code": code},
             exc_info=code == os.EX_SOFTWARE,
         )
+        termination.write(environ, termination.failure(error, code))
         return code
+    except SystemExit as stop:
+        termination.write(environ, termination.stopped(stop.code))
+        raise
     finally:
         container.shutdown_resources()
+    termination.write(environ, termination.success(report))
     return os.EX_OK
