@@ -44,7 +44,13 @@ class KafkaControlSource(ControlSource):
         """Yield every control message, and wait for more; see the port."""
         topic = self.settings.control_topic
         # A topic that was deleted and made again is read from its new beginning.
-        with connect(self.settings, auto_offset_reset="earliest") as client:
+        with connect(
+            self.settings,
+            auto_offset_reset="earliest",
+            # A partition that is too new for the broker that was asked is asked for
+            # again after this time, by default five minutes.
+            topic_metadata_refresh_interval_ms=5000,
+        ) as client:
             watch = _Watch(client, topic, self.refresh)
             clock = _Clock(topic, self.settings.streamfit_control_deadline)
             while True:
