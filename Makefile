@@ -1,7 +1,7 @@
 # make demo    the real job on real data, in under a minute
 # make test    all tests; starts a real Kafka if Java and Maven are here
 # make check   format, lint, types
-# make bench   measure reading side by side with others: BENCH="--only raw --rounds 5"
+# make bench   measure reading and training beside others: BENCH="--only raw --rounds 5"
 # make fuzz    a long look at decoders with bytes that nobody meant for them
 # make lock    renew the hashed lock files
 

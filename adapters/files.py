@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from attrs import frozen
 
@@ -17,6 +17,8 @@ from domain.errors import DeploymentInvalid, ModelInvalid, ServiceError, Unavail
 from domain.report import ConfusionMatrix, History, TrainingReport
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _FOR_GOOD = (
     FileExistsError,
@@ -34,10 +36,11 @@ class FilesSettings:
     Where the files are.
 
     Attributes:
-        streamfit_model_file: The untrained model.
+        streamfit_model_file: The untrained model; a SavedModel may be a folder.
 
         streamfit_result_folder: Gets ``result.json``, ``trained_model.*``,
-            ``confusion_matrix.png`` and ``progress.json``; made if missing.
+            ``confusion_matrix.png``, ``learning_curves.png`` and ``progress.json``;
+            made if missing.
     """
 
     streamfit_model_file: Path
@@ -51,17 +54,23 @@ class FilesBackend:
 
     Attributes:
         draw: Makes the confusion matrix's picture.
+
+        draw_curves: Makes the picture of losses and metrics over the epochs.
     """
 
     settings: FilesSettings
     draw: Callable[[ConfusionMatrix | None], bytes]
+    draw_curves: Callable[[History], bytes] | None = None
 
     def fetch(self) -> Path:
-        """Return the model's own file, once it has proved to be readable."""
+        """Return the model's own file or folder, once it has proved to be readable."""
         path = self.settings.streamfit_model_file
         try:
-            with path.open("rb") as file:
-                file.read(1)
+            if path.is_dir():  # a SavedModel
+                next(path.iterdir(), None)
+            else:
+                with path.open("rb") as file:
+                    file.read(1)
         except OSError as reason:
             raise _in_our_terms(reason, path, ModelInvalid) from reason
         return path
@@ -74,28 +83,33 @@ class FilesBackend:
             log.warning("progress not published", extra={"reason": str(reason)})
 
     def deliver(self, report: TrainingReport, model: Path) -> None:
-        """Write the model, the picture and, once they are there, ``result.json``."""
-        picture = self._picture(report.confusion_matrix)
+        """Write the model, the pictures and, once they are there, ``result.json``."""
+        pictures = {
+            "confusion_matrix.png": self._picture(self.draw, report.confusion_matrix),
+            "learning_curves.png": self._picture(self.draw_curves, report.history),
+        }
         folder = self.settings.streamfit_result_folder
         try:
             with model.open("rb") as content:
                 self._write(f"trained_model{model.suffix}", content)
-            if picture is None:  # an earlier run's must not pass for this one's
-                (folder / "confusion_matrix.png").unlink(missing_ok=True)
-            else:
-                self._write("confusion_matrix.png", picture)
+            for name, picture in pictures.items():
+                if picture is None:  # an earlier run's must not pass for this one's
+                    (folder / name).unlink(missing_ok=True)
+                else:
+                    self._write(name, picture)
             text = result_text(report, Dialect.CURRENT)
             self._write("result.json", text.encode())
         except OSError as reason:
             raise _in_our_terms(reason, folder, DeploymentInvalid) from reason
 
-    def _picture(self, matrix: ConfusionMatrix | None) -> bytes | None:
-        if matrix is None:
+    @staticmethod
+    def _picture(draw: Callable[[T], bytes] | None, shown: T | None) -> bytes | None:
+        if draw is None or shown is None:
             return None
         try:
-            return self.draw(matrix)
+            return draw(shown)
         except Exception:  # a picture must not cost the result
-            log.warning("confusion matrix not drawn", exc_info=True)
+            log.warning("picture not drawn", exc_info=True)
             return None
 
     def _write(self, name: str, content: bytes | BinaryIO) -> None:

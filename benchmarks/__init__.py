@@ -1,1 +1,1 @@
-"""Reading streams side by side with others: ``make bench``."""
+"""Reading and training side by side with others: ``make bench``."""

@@ -80,3 +80,23 @@ def memory_within(size: int, one: str, other: str) -> Claim:
         lambda found: found <= size,
         lambda found: f"{found / 1e6:+.0f} MB",
     )
+
+
+def longer_by(seconds: float, one: str, other: str, text: str) -> Claim:
+    """Claim that *one* takes at most so many *seconds* more than the *other*."""
+    return Claim(
+        text,
+        lambda runs: float(runs[one]["seconds"]) - float(runs[other]["seconds"]),
+        lambda found: found <= seconds,
+        lambda found: f"{found:+.2f} s",
+    )
+
+
+def memory_at_most(size: int, one: str, text: str) -> Claim:
+    """Claim that *one* holds at most *size* bytes while it waits."""
+    return Claim(
+        text,
+        lambda runs: float(runs[one]["waiting_rss"]),
+        lambda found: found <= size,
+        lambda found: f"{found / 1e6:.1f} MB",
+    )

@@ -22,7 +22,7 @@ from tests.broker.topics import KafkaTopics
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".oracles" / "peers" / "bin" / "python"
-PEER_MODULES = {"kafka_python", "tensorflow_io"}
+PEER_MODULES = {"kafka_python", "models", "tensorflow_io", "tensorflow_io_fit"}
 DEADLINE = 600.0
 """Seconds that a contender may take."""
 
@@ -40,10 +40,13 @@ class Runner:
         servers: The broker's address; empty if nothing needs one.
 
         records: How many records there are in most streams.
+
+        folder: Where untrained models are written.
     """
 
     servers: str
     records: int
+    folder: Path
     _filled: set[str] = field(factory=set, init=False)
 
     def run(self, work: Work, contender: Contender) -> Measured:
@@ -69,6 +72,8 @@ class Runner:
                 "topic": topic,
                 "ranges": self._ranges(topic, stream, records, contender.partitions),
             }
+        if work.model:
+            told |= {"model": str(self._model(work.model)), "batch": work.batch}
         _touch_memory(records * _size(stream) * 2)
         measured = _start(contender, told)
         expected = {"read": records, "checksum": stream.checksum(records)}
@@ -80,6 +85,13 @@ class Runner:
         if wrong:
             raise ContenderFailed(f"{contender.label}: {wrong}, wanted {expected}")
         return measured
+
+    def _model(self, name: str) -> Path:
+        """Return the file of a model; the first call writes those of all."""
+        path = self.folder / f"{name}.h5"
+        if not path.exists():
+            _run("models", str(self.folder))
+        return path
 
     def _ranges(
         self, topic: str, stream: Stream, records: int, partitions: int
@@ -97,10 +109,16 @@ class Runner:
 
 
 def _start(contender: Contender, told: dict[str, object]) -> Measured:
-    python = str(PEERS) if contender.module in PEER_MODULES else sys.executable
-    module = f"benchmarks.contenders.{contender.module}"
+    said = _run(contender.module, json.dumps({**told, "started": time.time()}))
+    measured: Measured = json.loads(said.splitlines()[-1])
+    return measured
+
+
+def _run(module: str, argument: str) -> str:
+    """Run a module of ours in a process of its own; returns what it printed."""
+    python = str(PEERS) if module in PEER_MODULES else sys.executable
     process = subprocess.run(  # noqa: S603  # a module of ours
-        [python, "-m", module, json.dumps({**told, "started": time.time()})],
+        [python, "-m", f"benchmarks.contenders.{module}", argument],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -108,9 +126,8 @@ def _start(contender: Contender, told: dict[str, object]) -> Measured:
         check=False,
     )
     if process.returncode:
-        raise ContenderFailed(f"{contender.label}: {process.stderr[-2000:]}")
-    measured: Measured = json.loads(process.stdout.splitlines()[-1])
-    return measured
+        raise ContenderFailed(f"{module}: {process.stderr[-2000:]}")
+    return process.stdout
 
 
 def _size(stream: Stream) -> int:

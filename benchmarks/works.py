@@ -1,4 +1,4 @@
-"""What is measured, and what the figures must show."""
+"""What is measured about streams, and what the figures must show."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ class Work:
         claims: What must come out.
 
         on_broker: Whether the records are read from a topic, or made in memory.
+
+        model: What is trained, by its name in `benchmarks.contenders.models`.
+
+        batch: Examples per training step.
     """
 
     name: str
@@ -56,6 +60,13 @@ class Work:
     contenders: tuple[Contender, ...]
     claims: tuple[Claim, ...]
     on_broker: bool = True
+    model: str = ""
+    batch: int = 0
+
+    @property
+    def training(self) -> bool:
+        """Whether a model is trained."""
+        return bool(self.model)
 
 
 READY = "streamfit, ready to train"
@@ -76,7 +87,7 @@ _DECODERS = (
 
 def works(growth: int) -> tuple[Work, ...]:
     """
-    Return all that there is to measure.
+    Return all that there is to measure about streams.
 
     Args:
         growth: Number of records in the largest stream.

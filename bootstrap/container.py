@@ -28,10 +28,11 @@ from adapters.memory.backend import MemoryBackend
 from adapters.memory.broker import MemoryBroker
 from adapters.memory.rejected_records import MemoryRejectedRecords
 from adapters.memory.trainer import FakeTrainer
-from adapters.plots import confusion_matrix_png
+from adapters.plots import confusion_matrix_png, learning_curves_png
 from adapters.raw import RawDecoder
+from adapters.sampling import SamplingSettings, sampler_for
 from adapters.spool import SpoolFor, SpoolSettings
-from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer
+from adapters.tensorflow import ModelSettings, TensorFlowSettings, TensorFlowTrainer
 from bootstrap import plugins
 from bootstrap.settings import Settings, check, load
 from domain.errors import SettingsInvalid
@@ -98,7 +99,10 @@ class Container(containers.DeclarativeContainer):
     memory_backend = providers.Singleton(MemoryBackend, None, workdir_path)
     draw = providers.Object(confusion_matrix_png)
     files_backend = providers.Singleton(
-        FilesBackend, providers.Singleton(load, FilesSettings, environ), draw
+        FilesBackend,
+        providers.Singleton(load, FilesSettings, environ),
+        draw,
+        providers.Object(learning_curves_png),
     )
     http_settings = providers.Singleton(load, HttpSettings, environ)
     model_repository = providers.Selector(
@@ -131,6 +135,7 @@ class Container(containers.DeclarativeContainer):
             providers.Singleton(load, TensorFlowSettings, environ),
             workdir_path,
             repeat=settings.provided.repeats_parts,
+            model_settings=providers.Singleton(load, ModelSettings, environ),
         ),
         fake=providers.Singleton(FakeTrainer, workdir=workdir_path),
         **plugins.adapters("trainers", environ),
@@ -153,6 +158,10 @@ class Container(containers.DeclarativeContainer):
         SpoolFor, providers.Singleton(load, SpoolSettings, environ)
     )
 
+    sampler = providers.Singleton(
+        sampler_for, providers.Singleton(load, SamplingSettings, environ)
+    )
+
     # The job
 
     split = providers.Selector(
@@ -173,6 +182,7 @@ class Container(containers.DeclarativeContainer):
         result_sink=result_sink,
         bad_records=bad_records.policy,
         rejected_records=rejected_records,
+        sampler=sampler,
         wants_confusion_matrix=settings.provided.conf_mat_config,
     )
 
@@ -180,7 +190,7 @@ class Container(containers.DeclarativeContainer):
 SETTINGS: Mapping[str, Mapping[str, tuple[type[AttrsInstance], ...]]] = {
     "STREAMFIT_BROKER": {"kafka": (KafkaSettings,)},
     "STREAMFIT_BACKEND": {"http": (HttpSettings,), "file": (FilesSettings,)},
-    "STREAMFIT_ENGINE": {"tensorflow": (TensorFlowSettings,)},
+    "STREAMFIT_ENGINE": {"tensorflow": (TensorFlowSettings, ModelSettings)},
 }
 """By variable and by what it selects: the settings that the adapters behind it read."""
 
@@ -196,6 +206,7 @@ def check_environment(environ: Mapping[str, str]) -> None:
     classes: list[type[AttrsInstance]] = [
         Settings,
         SpoolSettings,
+        SamplingSettings,
         SchemaRegistrySettings,
     ]
     for variable, default, selector in (

@@ -224,9 +224,11 @@ class Part:
         """Count the examples."""
         return len(self.rows)
 
-    def batches(self, size: int) -> Iterator[ExampleBatch]:
+    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:  # noqa: ARG002
         """
         Read the examples afresh, *size* at a time; the last batch may be short.
+
+        Their order is that of the stream in every *epoch*.
 
         Raises:
             StreamShorter: There are not as many.

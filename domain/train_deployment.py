@@ -19,13 +19,16 @@ from domain.errors import RequestRejected, Unavailable
 from domain.intake import Intake, Part, StreamShorter
 from domain.report import EpochMetrics, TrainingReport
 from domain.request import DeploymentId, TrainingRequest
-from domain.split import SplitRule
+from domain.selection import selections
+from domain.split import Split, SplitRule
 from ports import (
     ControlSource,
+    Dataset,
     DecoderFactory,
     ModelRepository,
     RejectedRecords,
     ResultSink,
+    Sampler,
     SpoolFactory,
     StreamSource,
     Trainer,
@@ -46,6 +49,8 @@ class TrainDeployment:
 
         rejected_records: Where bad records are kept, if the policy diverts them.
 
+        sampler: Which examples the parts get, if not those that follow each other.
+
         wants_confusion_matrix: Whether the platform asked for one.
 
         clock: Seconds from any fixed point, for the training time.
@@ -62,6 +67,7 @@ class TrainDeployment:
     result_sink: ResultSink
     bad_records: BadRecordPolicy = field(factory=BadRecordPolicy)
     rejected_records: RejectedRecords | None = None
+    sampler: Sampler | None = None
     wants_confusion_matrix: bool = False
     clock: Callable[[], float] = time.perf_counter
 
@@ -96,6 +102,7 @@ class TrainDeployment:
     def _train(self, untrained: Path, request: TrainingRequest) -> TrainingReport:
         """Train on the stream that *request* names, and deliver the result."""
         decoder = self.decoder_for(request.decoder)
+        self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
         ranges = self.stream_source.resolve(request.ranges)
         offsets = sum(map(len, ranges))
         announced = request.total_msg
@@ -110,7 +117,8 @@ class TrainDeployment:
             try:
                 # Most streams hold a record per offset: training need not wait for the
                 # end to know where its part ends.
-                expected = stream.finish() if announced is None else offsets
+                whole = announced is None or self.sampler is not None
+                expected = stream.finish() if whole else offsets
                 report, model = self._fit(untrained, request, stream, expected)
             except StreamShorter:
                 found = stream.finish()
@@ -134,9 +142,8 @@ class TrainDeployment:
             StreamShorter: It holds fewer.
         """
         split = self.split(request, expected)
-        part = partial(Part, stream, whole=split.used)
-        validation = part(split.validation) if split.validation else None
-        test = part(split.test) if split.test else None
+        _warn_of_empty_parts(request, split, expected)
+        training, validation, test = self._parts(stream, split)
         history: list[EpochMetrics] = []
 
         def on_epoch_end(metrics: EpochMetrics) -> None:
@@ -153,7 +160,7 @@ class TrainDeployment:
 
         model = self.trainer.load(untrained)
         started = self.clock()
-        model.fit(part(split.training), validation, on_epoch_end)
+        model.fit(training, validation, on_epoch_end)
         training_time = self.clock() - started
         stream.finish()  # a stream that breaks off behind its parts is broken, too
 
@@ -169,6 +176,34 @@ class TrainDeployment:
             stream=stream.counts,
         )
         return report, model.save()
+
+    def _parts(
+        self, stream: Intake, split: Split
+    ) -> tuple[Dataset, Dataset | None, Dataset | None]:
+        """Return training part, validation part and test part; None for no part."""
+        if self.sampler is not None:
+            return selections(self.sampler, split, stream.spool)
+        part = partial(Part, stream, whole=split.used)
+        return (
+            part(split.training),
+            part(split.validation) if split.validation else None,
+            part(split.test) if split.test else None,
+        )
+
+
+def _warn_of_empty_parts(request: TrainingRequest, split: Split, rows: int) -> None:
+    """Say which parts were asked for but got no example."""
+    # What 2020's platform calls validation is our test part.
+    validation = split.validation or (None if request.test_rate else split.test)
+    extra = {
+        "examples": rows,
+        "validation_rate": request.validation_rate,
+        "test_rate": request.test_rate,
+    }
+    if request.validation_rate > 0 and not validation:
+        log.warning("no example is left for validation", extra=extra)
+    if request.test_rate > 0 and not split.test:
+        log.warning("no example is left for the test", extra=extra)
 
 
 def _log_stream(stream: Intake, request: TrainingRequest) -> None:

@@ -2,22 +2,28 @@
 
 from ports.control_source import ControlSource
 from ports.decoder import Decoder, DecoderFactory
+from ports.journal import Checkpoint, Journal, Run
 from ports.model_repository import ModelRepository
 from ports.rejected_records import RejectedRecords
 from ports.result_sink import ResultSink
+from ports.sampler import Sampler
 from ports.spool import Spool, SpoolFactory
 from ports.stream_source import StreamSource
 from ports.trainer import Dataset, EpochListener, TrainableModel, Trainer
 
 __all__ = [
+    "Checkpoint",
     "ControlSource",
     "Dataset",
     "Decoder",
     "DecoderFactory",
     "EpochListener",
+    "Journal",
     "ModelRepository",
     "RejectedRecords",
     "ResultSink",
+    "Run",
+    "Sampler",
     "Spool",
     "SpoolFactory",
     "StreamSource",

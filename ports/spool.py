@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from domain.batches import ElementSpec, ExampleBatch
+from domain.batches import Array, ElementSpec, ExampleBatch
 
 
 class Spool(Protocol):
@@ -37,6 +37,15 @@ class Spool(Protocol):
         Return the examples from *start* up to *stop* (exclusive), as read-only views.
 
         Views stay as they are, whatever is appended or closed later.
+        """
+        ...
+
+    def take(self, positions: Array) -> ExampleBatch:
+        """
+        Return copies of the examples at *positions*, in that order.
+
+        Raises:
+            IndexError: There is no such example, or not yet.
         """
         ...
 

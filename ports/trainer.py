@@ -25,8 +25,15 @@ class Dataset(Protocol):
         """Count the examples."""
         ...
 
-    def batches(self, size: int) -> Iterator[ExampleBatch]:
-        """Read the examples afresh, *size* at a time; the last batch may be short."""
+    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:
+        """
+        Read the examples afresh, *size* at a time; the last batch may be short.
+
+        Args:
+            size: Examples at a time.
+
+            epoch: How often they were trained on before; the order may depend on it.
+        """
         ...
 
 
@@ -87,6 +94,14 @@ class Trainer(Protocol):
 
         Raises:
             ModelInvalid: The file holds no model that can be trained.
+        """
+        ...
+
+    def prepare(self) -> None:
+        """
+        Begin what `load` would have to wait for, and return at once.
+
+        There will be something to train on.  What goes wrong is for `load` to say.
         """
         ...
 

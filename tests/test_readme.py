@@ -10,8 +10,9 @@ from attrs import fields
 from adapters.files import FilesSettings
 from adapters.http import HttpSettings
 from adapters.kafka import KafkaSettings, SchemaRegistrySettings
+from adapters.sampling import SamplingSettings
 from adapters.spool import SpoolSettings
-from adapters.tensorflow import TensorFlowSettings
+from adapters.tensorflow import ModelSettings, TensorFlowSettings
 from bootstrap.main import EXIT_CODES
 from bootstrap.settings import Settings
 
@@ -19,11 +20,13 @@ README = Path(__file__).parents[1].joinpath("README.md").read_text()
 SETTINGS = (
     Settings,
     SpoolSettings,
+    SamplingSettings,
     KafkaSettings,
     SchemaRegistrySettings,
     HttpSettings,
     FilesSettings,
     TensorFlowSettings,
+    ModelSettings,
 )
 
 

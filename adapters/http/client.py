@@ -19,6 +19,7 @@ Send = Callable[[httpx.AsyncClient, httpx.URL], Awaitable[None]]
 """One attempt, from the request to the end of the answer."""
 
 _LONGEST_PAUSE = 5.0  # seconds; the platform's own habit
+_LONGEST_PATIENT_PAUSE = 30.0  # seconds; a back-end away for long is spared
 _LONGEST_WISH = 60.0  # seconds; of a back-end that names its pause itself
 _EXCERPT = 200  # characters of a refusal's text
 _TRY_AGAIN = {
@@ -26,10 +27,12 @@ _TRY_AGAIN = {
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
+_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Trusts no certificate, so that known authorities need not be read and kept."""
+
 _NEVER_AN_ANSWER = (
     httpx.InvalidURL,
     httpx.LocalProtocolError,
-    httpx.TooManyRedirects,
     httpx.UnsupportedProtocol,
 )
 
@@ -51,9 +54,14 @@ class NotYet(Exception):
         self.pause = pause
 
 
-def exchange(settings: HttpSettings, send: Send) -> None:
+def exchange(
+    settings: HttpSettings, send: Send, *, patience: float | None = None
+) -> None:
     """
     Run *send* until the back-end has answered, on any thread.
+
+    The number of attempts is the limit, or, with *patience*, the time that they take:
+    that many seconds on the monotonic clock.
 
     The client is asynchronous because only so can an attempt's total time be limited:
     a back-end that drips a byte now and then outlives every other time-out.
@@ -64,7 +72,7 @@ def exchange(settings: HttpSettings, send: Send) -> None:
         Unavailable: After the last attempt it is still not there.
     """
     try:
-        asyncio.run(_attempts(settings, send))
+        asyncio.run(_attempts(settings, send, patience))
     except NotYet as reason:
         raise Unavailable(f"{settings.place}: {reason}") from reason
 
@@ -96,13 +104,13 @@ def again(reason: Exception) -> bool | float:
     return isinstance(reason, NotYet)
 
 
-async def _attempts(settings: HttpSettings, send: Send) -> None:
+async def _attempts(settings: HttpSettings, send: Send, patience: float | None) -> None:
     async for attempt in stamina.retry_context(
         on=again,
-        attempts=settings.streamfit_http_attempts,
-        timeout=None,  # the number of attempts is the limit
+        attempts=settings.streamfit_http_attempts if patience is None else None,
+        timeout=patience,
         wait_initial=0.5,
-        wait_max=_LONGEST_PAUSE,
+        wait_max=_LONGEST_PAUSE if patience is None else _LONGEST_PATIENT_PAUSE,
     ):
         with attempt:
             await _attempt(settings, send)
@@ -118,12 +126,11 @@ async def _attempt(settings: HttpSettings, send: Send) -> None:
             asyncio.timeout(total),
             httpx.AsyncClient(
                 auth=auth,
-                max_redirects=5,
                 timeout=httpx.Timeout(
                     settings.streamfit_http_read_timeout,
                     connect=settings.streamfit_http_connect_timeout,
                 ),
-                verify=_trust(),
+                verify=_trust() if url.scheme == "https" else _NOBODY,
             ) as client,
         ):
             await send(client, url.copy_with(userinfo=b""))

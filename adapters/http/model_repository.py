@@ -14,7 +14,10 @@ from adapters.http.client import Refused, check, exchange
 from adapters.http.settings import HttpSettings
 from domain.errors import ModelInvalid, Unavailable
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+_SIGNATURES = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
+"""Of HDF5, and of the ZIP archives that newer models are; the trainer looks closer."""
+
+_MOST_REDIRECTS = 5
 
 
 @frozen
@@ -30,10 +33,14 @@ class HttpModelRepository:
     workdir: Path
 
     def fetch(self) -> Path:
-        """Download the model to a new file, which nobody else may read."""
+        """
+        Download the model to a new file, which nobody else may read.
+
+        Its name says nothing about its format.
+        """
         try:
             with tempfile.NamedTemporaryFile(
-                prefix="untrained-", suffix=".h5", dir=self.workdir, delete=False
+                prefix="untrained-", dir=self.workdir, delete=False
             ) as file:
                 path = Path(file.name)
                 try:
@@ -47,8 +54,11 @@ class HttpModelRepository:
 
     def _download(self, file: IO[bytes]) -> None:
         place = self.settings.place
+        save = functools.partial(
+            _save, file=file, most=self.settings.streamfit_max_model_bytes
+        )
         try:
-            exchange(self.settings, functools.partial(_save, file=file))
+            exchange(self.settings, save)
         except Refused as reason:
             raise ModelInvalid(f"{place}: no model: {reason}") from reason
         file.seek(0)
@@ -58,18 +68,63 @@ class HttpModelRepository:
                 f"{place}: an empty answer, which the platform gives when the code of "
                 "the user's model fails"
             )
-        if not start.startswith(_HDF5):
-            raise ModelInvalid(f"{place}: not an HDF5 file, it starts with {start!r}")
+        if not start.startswith(_SIGNATURES):
+            raise ModelInvalid(
+                f"{place}: not an HDF5 file nor a ZIP archive, it starts with {start!r}"
+            )
 
 
-async def _save(client: httpx.AsyncClient, url: httpx.URL, file: IO[bytes]) -> None:
+async def _save(
+    client: httpx.AsyncClient, url: httpx.URL, file: IO[bytes], most: int
+) -> None:
+    """
+    Write what is at *url* to *file*.
+
+    Raises:
+        Refused: It is longer than *most* bytes, or somewhere else.
+
+        NotYet: The body broke off: httpx counts it against its announced length.
+    """
     file.seek(0)
     file.truncate()  # of an attempt that broke off
-    # Models hardly shrink, and only an unpacked body shows its length.
-    headers = {"Accept-Encoding": "identity"}
-    async with client.stream(
-        "GET", url, headers=headers, follow_redirects=True
-    ) as response:
-        await check(response)
-        async for piece in response.aiter_bytes():
-            file.write(piece)
+    for _ in range(1 + _MOST_REDIRECTS):
+        # Models hardly shrink, and only an unpacked body shows its length.
+        headers = {"Accept-Encoding": "identity"}
+        async with client.stream("GET", url, headers=headers) as response:
+            if response.next_request is not None:
+                url = _followed(url, response.next_request.url)
+                continue
+            await check(response)
+            await _write(response, file, most)
+            return
+    raise Refused(f"more than {_MOST_REDIRECTS} redirects")
+
+
+async def _write(response: httpx.Response, file: IO[bytes], most: int) -> None:
+    too_long = Refused(f"longer than the {most} bytes of STREAMFIT_MAX_MODEL_BYTES")
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced) > most:
+        raise too_long
+    async for piece in response.aiter_bytes():
+        if file.tell() + len(piece) > most:
+            raise too_long
+        file.write(piece)
+
+
+def _followed(url: httpx.URL, target: httpx.URL) -> httpx.URL:
+    """
+    Return *target*, to which *url* redirects.
+
+    Raises:
+        Refused: It has another origin: whoever can write a redirect could make the job
+            ask hosts that only the job can reach.
+    """
+    here, there = _origin(url), _origin(target)
+    if here != there:
+        raise Refused(f"a redirect from {here} to {there}, which is another origin")
+    return target.copy_with(userinfo=b"")  # the client has its own, and logs this one
+
+
+def _origin(url: httpx.URL) -> str:
+    """Return scheme, host and port, the latter only if it is not the scheme's own."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"

@@ -83,7 +83,11 @@ class HttpResultSink:
                     await check(response)
 
         try:
-            exchange(self.settings, send)
+            exchange(
+                self.settings,
+                send,
+                patience=self.settings.streamfit_delivery_deadline,
+            )
         except Refused as reason:
             raise DeploymentInvalid(
                 f"{self.settings.place}: the result was refused: {reason}"

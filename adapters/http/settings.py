@@ -63,6 +63,11 @@ class HttpSettings:
             request, in seconds.
 
         streamfit_http_total_timeout: For one attempt as a whole, in seconds.
+
+        streamfit_delivery_deadline: For the delivery of a trained model with all its
+            attempts, in seconds.
+
+        streamfit_max_model_bytes: The longest download of a model.
     """
 
     result_url: str = field(
@@ -72,6 +77,8 @@ class HttpSettings:
     streamfit_http_connect_timeout: float = field(default=10.0, validator=_seconds)
     streamfit_http_read_timeout: float = field(default=60.0, validator=_seconds)
     streamfit_http_total_timeout: float = field(default=600.0, validator=_seconds)
+    streamfit_delivery_deadline: float = field(default=3600.0, validator=_seconds)
+    streamfit_max_model_bytes: int = field(default=2 << 30, validator=_at_least_one)
 
     @property
     def place(self) -> str:

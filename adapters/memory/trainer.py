@@ -50,6 +50,9 @@ class FakeTrainer(Trainer):
         if empty:
             raise ModelInvalid("the model file is empty")
 
+    def prepare(self) -> None:
+        """Do nothing: there is no framework to wait for."""
+
     def load(self, model: Path) -> TrainableModel:
         """
         Keep the bytes of *model*, and go on where a saved one was.
@@ -91,8 +94,8 @@ class FakeModel(TrainableModel):
         on_epoch_end: EpochListener,
     ) -> None:
         """Read both datasets once per epoch."""
-        for _ in range(self.epochs):
-            _read(training)
+        for epoch in range(self.epochs):
+            _read(training, epoch)
             self.trained += 1
             if validation:
                 _read(validation)
@@ -127,10 +130,10 @@ class FakeModel(TrainableModel):
         return {"loss": loss, "accuracy": 1 - loss}
 
 
-def _read(dataset: Dataset) -> None:
-    for _ in _read_labels(dataset):
+def _read(dataset: Dataset, epoch: int = 0) -> None:
+    for _ in _read_labels(dataset, epoch):
         pass
 
 
-def _read_labels(dataset: Dataset) -> Iterator[np.ndarray]:
-    return (np.asarray(batch.labels) for batch in dataset.batches(_ROWS))
+def _read_labels(dataset: Dataset, epoch: int = 0) -> Iterator[np.ndarray]:
+    return (np.asarray(batch.labels) for batch in dataset.batches(_ROWS, epoch))

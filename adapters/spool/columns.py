@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from attrs import define, field, frozen
 
-from domain.batches import ElementSpec, ExampleBatch
+from domain.batches import Array, ElementSpec, ExampleBatch
 from ports import Spool
 
 Rows = npt.NDArray[np.generic]
+Positions = npt.NDArray[np.int64]
 
 
 @frozen
@@ -56,6 +57,10 @@ class Column(Protocol):
 
     def read(self, start: int, stop: int) -> Rows:
         """Return a read-only view of rows that were written, also after `close`."""
+        ...
+
+    def take(self, positions: Positions) -> Rows:
+        """Return copies of rows that were written, in the order of *positions*."""
         ...
 
     def close(self) -> None:
@@ -126,12 +131,23 @@ class ColumnSpool(Spool):
     def read(self, start: int, stop: int) -> ExampleBatch:
         """See Spool."""
         stop = max(start, min(stop, self._rows))
+        features, labels = (c.read(start, stop) for c in self._readable())
+        return ExampleBatch(features, labels)
+
+    def take(self, positions: Array) -> ExampleBatch:
+        """See Spool."""
+        wanted = np.asarray(positions, np.int64)
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < self._rows:
+            raise IndexError(f"{self._rows} examples, none at {wanted.max()}")
+        features, labels = (c.take(wanted) for c in self._readable())
+        return ExampleBatch(features, labels)
+
+    def _readable(self) -> tuple[Column, ...]:
         columns = self._columns
         if not columns:
             self.require_open()
             raise LookupError("an empty spool has nothing to read")
-        features, labels = (column.read(start, stop) for column in columns)
-        return ExampleBatch(features, labels)
+        return columns
 
     def close(self) -> None:
         """See Spool; waits for an append that is under way."""

@@ -12,7 +12,7 @@ from adapters.spool.columns import ColumnSpool, row_size
 from adapters.spool.disk import DiskSpool
 from adapters.spool.memory import MemorySpool
 from adapters.spool.settings import SpoolSettings
-from domain.batches import ElementSpec, ExampleBatch
+from domain.batches import Array, ElementSpec, ExampleBatch
 from ports import Spool, SpoolFactory
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,10 @@ class SpillingSpool(Spool):
     def read(self, start: int, stop: int) -> ExampleBatch:
         """See Spool."""
         return self._spool.read(start, stop)
+
+    def take(self, positions: Array) -> ExampleBatch:
+        """See Spool."""
+        return self._spool.take(positions)
 
     def close(self) -> None:
         """See Spool; waits for an append that is under way."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from attrs import define
 
-from adapters.spool.columns import Column, ColumnSpool, Rows, RowType
+from adapters.spool.columns import Column, ColumnSpool, Positions, Rows, RowType
 from adapters.spool.sizes import size_text
 from domain.errors import SpoolFull
 
@@ -38,6 +38,9 @@ class _MemoryColumn(Column):
         view = self._array[start:stop]
         view.flags.writeable = False
         return view
+
+    def take(self, positions: Positions) -> Rows:
+        return self._array[positions]
 
     def close(self) -> None:
         """Go with the last view."""

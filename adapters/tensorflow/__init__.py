@@ -1,5 +1,5 @@
 """
-The trainer that runs Keras 2 on TensorFlow.
+The trainer that runs Keras 2 and 3 on TensorFlow.
 
 Importing this package is cheap: TensorFlow itself is imported by
 `TensorFlowTrainer.load`, when there is something to train on.  Until then a job waits
@@ -8,7 +8,8 @@ in a tenth of the memory.
 
 from __future__ import annotations
 
+from adapters.tensorflow.model_settings import ModelSettings
 from adapters.tensorflow.settings import TensorFlowSettings
 from adapters.tensorflow.trainer import TensorFlowTrainer
 
-__all__ = ["TensorFlowSettings", "TensorFlowTrainer"]
+__all__ = ["ModelSettings", "TensorFlowSettings", "TensorFlowTrainer"]

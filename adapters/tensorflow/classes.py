@@ -11,7 +11,9 @@ from domain.report import ConfusionMatrix
 log = logging.getLogger(__name__)
 
 
-def confusion_matrix(outputs: np.ndarray, labels: np.ndarray) -> ConfusionMatrix | None:
+def confusion_matrix(
+    outputs: np.ndarray, labels: np.ndarray, *, logits: bool = False
+) -> ConfusionMatrix | None:
     """
     Compare a model's *outputs* with the *labels* of the same examples.
 
@@ -22,11 +24,14 @@ def confusion_matrix(outputs: np.ndarray, labels: np.ndarray) -> ConfusionMatrix
         labels: Class numbers of shape (n,) or (n, 1), or one-hot of shape
             (n, classes); of any dtype.
 
+        logits: Whether the scores are logits: a single one says "yes" above 0 then, not
+            above one half.
+
     Returns:
         None, and a warning in the log, if these are not the outputs and labels of a
         classifier.
     """
-    predicted = _predicted(outputs)
+    predicted = _predicted(outputs, logits=logits)
     true = None if predicted is None else _true(labels, outputs)
     if predicted is None or true is None:
         log.warning(
@@ -43,9 +48,11 @@ def confusion_matrix(outputs: np.ndarray, labels: np.ndarray) -> ConfusionMatrix
     )
 
 
-def _predicted(outputs: np.ndarray) -> np.ndarray | None:
+def _predicted(outputs: np.ndarray, *, logits: bool) -> np.ndarray | None:
     """Return the class with the highest score, or None if there are no scores."""
     match outputs.shape:
+        case (_, 1) if logits:
+            return (outputs[:, 0] > 0).astype(np.int64)
         case (_, 1) if outputs.size and 0 <= outputs.min() <= outputs.max() <= 1:
             return (outputs[:, 0] > 0.5).astype(np.int64)
         case (_, classes) if classes > 1:
@@ -55,15 +62,32 @@ def _predicted(outputs: np.ndarray) -> np.ndarray | None:
 
 def _true(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray | None:
     """Return the class that *labels* name, or None if they do not name any."""
-    if labels.shape == outputs.shape and outputs.shape[-1] > 1:
+    several = labels.ndim == 2 and labels.shape[1] > 1
+    if several and labels.shape != outputs.shape:
+        return None
+    numbers = class_numbers(labels)
+    classes = max(outputs.shape[-1], 2)
+    return numbers if numbers is not None and (numbers < classes).all() else None
+
+
+def class_numbers(labels: np.ndarray) -> np.ndarray | None:
+    """
+    Return the class, from 0, that each of *labels* names.
+
+    Args:
+        labels: Class numbers of shape (n,) or (n, 1), or one-hot of shape
+            (n, classes); of any dtype.
+
+    Returns:
+        None if these name no classes.
+    """
+    if labels.ndim == 2 and labels.shape[1] > 1:
         one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
         return np.argmax(labels, axis=1) if one_hot else None
     if labels.shape not in {(len(labels),), (len(labels), 1)}:
         return None
     flat = labels.reshape(-1)
-    if not np.isfinite(flat).all():
+    if flat.dtype.kind not in "biuf" or not np.isfinite(flat).all():
         return None
     numbers = flat.astype(np.int64)
-    classes = max(outputs.shape[-1], 2)
-    exact = (numbers == flat).all()
-    return numbers if exact and ((numbers >= 0) & (numbers < classes)).all() else None
+    return numbers if (numbers == flat).all() and (numbers >= 0).all() else None

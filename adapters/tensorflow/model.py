@@ -1,45 +1,56 @@
-"""A Keras 2 model in training; importing this module imports TensorFlow."""
+"""A Keras model in training; importing this module imports TensorFlow."""
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from textwrap import shorten
-from typing import Any, Self
+from typing import Any
 
-import h5py
 import numpy as np
-import tf_keras
+import tensorflow as tf
 from attrs import frozen
 
-from adapters.tensorflow import classes, hdf5
-from adapters.tensorflow.compiling import compile_arguments
-from adapters.tensorflow.pipeline import Pipeline
-from adapters.tensorflow.settings import Scalar, TensorFlowSettings
-from domain.errors import ModelInvalid
-from domain.report import ConfusionMatrix, EpochMetrics, Metrics
+from adapters.tensorflow import classes
+from adapters.tensorflow.blocks import (
+    Run,
+    block_steps,
+    fitting_block,
+    set_block,
+    set_jit,
+)
+from adapters.tensorflow.class_weights import balanced
+from adapters.tensorflow.course import Course, scalars
+from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.fit_options import Scalar
+from adapters.tensorflow.pipeline import Passes, Pipeline
+from adapters.tensorflow.settings import TensorFlowSettings
+from domain.errors import SettingsInvalid
+from domain.report import ConfusionMatrix, Metrics
 from ports import Dataset, EpochListener, TrainableModel
 
 log = logging.getLogger(__name__)
-
-_MESSAGE = 300
 
 _QUIET: Mapping[str, Scalar] = {"verbose": 0}
 """The service's own log says how training goes; users may turn Keras's on."""
 
 
+_HIDDEN_IN_BLOCK = "must be defined before the loop"
+"""What Keras 2 says of a block if anything is wrong with its steps."""
+
+
 @frozen
 class TensorFlowModel(TrainableModel):
     """
-    A Keras 2 model in training.
+    A Keras model in training.
 
     Attributes:
-        keras_model: The model, compiled.
+        loaded: The model, compiled, and the Keras that it is of.
 
-        came_from: The file it was loaded from.
+        file: Where it was loaded from.
 
         settings: How to train.
 
@@ -48,36 +59,16 @@ class TensorFlowModel(TrainableModel):
         repeat: Whether data repeat without end where a number of steps is given.
     """
 
-    keras_model: Any
-    came_from: Path
+    loaded: LoadedModel
+    file: ModelFile
     settings: TensorFlowSettings
     workdir: Path
     repeat: bool
 
-    @classmethod
-    def load(
-        cls, model: Path, settings: TensorFlowSettings, workdir: Path, *, repeat: bool
-    ) -> Self:
-        """
-        Load *model* afresh.
-
-        Raises:
-            ModelInvalid: The file holds no model that Keras can load and train.
-        """
-        training_config = hdf5.training_config(model)
-        try:
-            # Given an open file, Keras looks for no other format in it.
-            with h5py.File(model) as file:
-                keras_model = tf_keras.models.load_model(file, compile=True)
-            # The optimizer has its state from the file; metrics wait for the labels.
-            keras_model.compile(
-                optimizer=keras_model.optimizer,
-                **compile_arguments(training_config, keras_model.output_names),
-            )
-        except Exception as error:
-            reason = shorten(str(error), _MESSAGE, placeholder=" ...")
-            raise ModelInvalid(f"Keras cannot load the model: {reason}") from error
-        return cls(keras_model, model, settings, workdir, repeat)
+    @property
+    def keras_model(self) -> Any:
+        """The model itself, compiled."""
+        return self.loaded.keras_model
 
     def fit(
         self,
@@ -86,36 +77,49 @@ class TensorFlowModel(TrainableModel):
         on_epoch_end: EpochListener,
     ) -> None:
         """Train on *training*; see the port."""
-        options = {**_QUIET, **self.settings.kwargs_fit}
+        options = self._options(self.keras_model.fit, self.settings.kwargs_fit)
         options["epochs"] = self._epochs(len(training), options)
-        pipeline = Pipeline(self.settings.batch)
-        report = pipeline.listener(on_epoch_end)
-        progress = tf_keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda _, logs: report(_epoch_metrics(logs))
+        options["shuffle"] = False  # Keras would not, but Keras 3 warns of it
+        steps, validation_steps = (
+            options.get(name) for name in ("steps_per_epoch", "validation_steps")
         )
-        data = pipeline.feed(
-            training, endless=self._endless(options.get("steps_per_epoch"))
+        if self.settings.streamfit_class_weights:
+            options["class_weight"] = self._class_weights(training)
+        pipeline = self._pipeline()
+        passes = Passes(options.get("initial_epoch", 0))
+        data = pipeline.feed(training, endless=self._endless(steps), passes=passes)
+        runs = [self._extent(training, steps)]
+        if validation:
+            endless = self._endless(validation_steps)
+            options["validation_data"] = pipeline.feed(validation, endless=endless)
+            runs.append(self._extent(validation, validation_steps))
+        self._prepare(runs)
+        course = Course(
+            self.keras_model,
+            self.settings,
+            "val_loss" if validation else "loss",
+            pipeline.listener(on_epoch_end),
         )
-        validation_data = (
-            pipeline.feed(
-                validation, endless=self._endless(options.get("validation_steps"))
-            )
-            if validation
-            else None
+        callback = self.loaded.engine.callbacks.LambdaCallback(
+            on_train_begin=lambda _: passes.start(),
+            on_epoch_end=course.epoch_ended,
         )
         with pipeline.errors_unchanged():
-            self.keras_model.fit(
-                data, validation_data=validation_data, callbacks=[progress], **options
-            )
+            self._run(self.keras_model.fit, data, callbacks=[callback], **options)
+        course.end()
 
     def evaluate(self, dataset: Dataset) -> Metrics:
         """Return loss and metrics on *dataset*; see the port."""
-        options = {**_QUIET, **self.settings.kwargs_val}
-        pipeline = Pipeline(self.settings.batch)
-        data = pipeline.feed(dataset, endless=self._endless(options.get("steps")))
+        options = self._options(self.keras_model.evaluate, self.settings.kwargs_val)
+        steps = options.get("steps")
+        pipeline = self._pipeline()
+        data = pipeline.feed(dataset, endless=self._endless(steps))
+        self._prepare([self._extent(dataset, steps)])
         with pipeline.errors_unchanged():
-            metrics = self.keras_model.evaluate(data, return_dict=True, **options)
-        return _scalars(metrics)
+            metrics = self._run(
+                self.keras_model.evaluate, data, return_dict=True, **options
+            )
+        return scalars(self.keras_model, metrics)
 
     def confusion_matrix(self, dataset: Dataset) -> ConfusionMatrix | None:
         """
@@ -127,25 +131,78 @@ class TensorFlowModel(TrainableModel):
         if len(self.keras_model.outputs) > 1:
             log.warning("no confusion matrix: the model has several outputs")
             return None
-        options = {**_QUIET, **self.settings.kwargs_val}
-        pipeline = Pipeline(self.settings.batch)
+        options = self._options(self.keras_model.predict, self.settings.kwargs_val)
+        pipeline = self._pipeline()
+        set_block(self.keras_model, 1)  # in blocks, Keras joins outputs over and over
         with pipeline.errors_unchanged():
             outputs = self.keras_model.predict(pipeline.feed(dataset), **options)
         labels = [np.asarray(b.labels) for b in dataset.batches(self.settings.batch)]
-        return classes.confusion_matrix(outputs, np.concatenate(labels)[: len(outputs)])
+        return classes.confusion_matrix(
+            outputs,
+            np.concatenate(labels)[: len(outputs)],
+            logits=_of_logits(self.keras_model.loss),
+        )
 
     def save(self) -> Path:
         """Write the model as it came, with its new weights; see the port."""
         folder = tempfile.mkdtemp(prefix="trained-", dir=self.workdir)
-        path = Path(folder) / "trained_model.h5"
-        layers = [
-            [w.numpy() for w in weights]
-            for layer in self.keras_model.layers
-            # The order in files differs from that of `layer.weights`.
-            if (weights := layer.trainable_weights + layer.non_trainable_weights)
-        ]
-        hdf5.graft(self.came_from, layers, path)
-        return path
+        return self.file.save(self.keras_model, Path(folder))
+
+    def _options(
+        self, function: Callable[..., object], given: Mapping[str, Scalar]
+    ) -> dict[str, Any]:
+        """Return the arguments *given* for *function* that this Keras knows."""
+        known = inspect.signature(function).parameters
+        return {n: v for n, v in {**_QUIET, **given}.items() if n in known}
+
+    @property
+    def _of_keras_3(self) -> bool:
+        return bool(self.loaded.engine.__name__ == "keras")
+
+    def _pipeline(self) -> Pipeline:
+        return Pipeline(
+            self.settings.batch,
+            self.loaded.engine.backend.floatx(),
+            # Keras 2 hands one label to all.
+            len(self.keras_model.outputs) if self._of_keras_3 else 1,
+        )
+
+    def _extent(self, dataset: Dataset, steps: int | None) -> Run:
+        batches = math.ceil(len(dataset) / self.settings.batch)
+        return Run(batches, steps, endless=self._endless(steps))
+
+    def _prepare(self, runs: Sequence[Run]) -> None:
+        """Compile steps as wanted, and let as many run in one go as suit all *runs*."""
+        if self.settings.streamfit_jit is not None:
+            set_jit(self.keras_model, jit=self.settings.streamfit_jit)
+        of_keras_3 = self._of_keras_3
+        most = block_steps(
+            self.settings.streamfit_steps_per_execution,
+            self.keras_model,
+            self.settings.batch,
+            "GPU" if tf.config.list_logical_devices("GPU") else "CPU",
+            of_keras_3=of_keras_3,
+        )
+        set_block(self.keras_model, fitting_block(most, runs, of_keras_3=of_keras_3))
+
+    def _run(self, function: Callable[..., Any], data: Any, **options: Any) -> Any:
+        """Let Keras's *function* run through *data*."""
+        before = int(self.keras_model.optimizer.iterations)
+        try:
+            return function(data, **options)
+        except ValueError as error:
+            trained = int(self.keras_model.optimizer.iterations) > before
+            if trained or _HIDDEN_IN_BLOCK not in str(error):
+                raise
+        set_block(self.keras_model, 1)
+        return function(data, **options)
+
+    def _class_weights(self, training: Dataset) -> Mapping[int, float]:
+        if len(self.keras_model.outputs) > 1:
+            raise SettingsInvalid(
+                "STREAMFIT_CLASS_WEIGHTS: not for a model of several outputs"
+            )
+        return balanced(training)
 
     def _endless(self, steps: Scalar) -> bool:
         return self.repeat and steps is not None
@@ -171,22 +228,7 @@ class TensorFlowModel(TrainableModel):
         return min(epochs, last)
 
 
-def _epoch_metrics(logs: Mapping[str, Any]) -> EpochMetrics:
-    """Part what Keras reports after an epoch."""
-    metrics = _scalars(logs)
-    validation = {k: v for k, v in metrics.items() if k.startswith("val_")}
-    return EpochMetrics(
-        training={k: v for k, v in metrics.items() if k not in validation},
-        validation={k.removeprefix("val_"): v for k, v in validation.items()},
-    )
-
-
-def _scalars(metrics: Mapping[str, Any]) -> Metrics:
-    """Return the metrics that are one number each, ``loss`` first."""
-    numbers = {k: float(v) for k, v in metrics.items() if np.ndim(v) == 0}
-    if len(numbers) < len(metrics):
-        log.warning(
-            "metrics left out: not one number each",
-            extra={"metrics": sorted(metrics.keys() - numbers.keys())},
-        )
-    return {"loss": numbers["loss"], **numbers}
+def _of_logits(loss: Any) -> bool:
+    """Whether *loss* is of those that take scores without a sigmoid."""
+    config = loss.get_config() if hasattr(loss, "get_config") else {}
+    return bool(config.get("from_logits"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -12,17 +13,40 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 from attrs import define, field
 
-from domain.batches import TensorSpec
+from domain.batches import ExampleBatch, TensorSpec
 from domain.errors import TrainingFailed
 from domain.report import EpochMetrics
 from ports import Dataset, EpochListener
 
+log = logging.getLogger(__name__)
+
 _CHUNK_ROWS = 8192
 _CHUNK_BYTES = 8 << 20
 _MESSAGE = 300
+
+
+@define
+class Passes:
+    """
+    Counts how often training has begun to read its examples.
+
+    Attributes:
+        first: Number of the first pass.
+    """
+
+    first: int = 0
+    _next: int = field(init=False, default=0)
+
+    def start(self) -> None:
+        """Count from the first one on: what was read before was a look at the shape."""
+        self._next = self.first
+
+    def begin(self) -> int:
+        """Return the number of the pass that begins."""
+        number, self._next = self._next, self._next + 1
+        return number
 
 
 @define
@@ -36,13 +60,21 @@ class Pipeline:
 
     Attributes:
         batch: Examples per step.
+
+        floats: Keras's own type of floats.
+
+        outputs: How many outputs want a label each; with 1, one serves them all.
     """
 
     batch: int
+    floats: str = "float32"
+    outputs: int = 1
     _reading: BaseException | None = field(default=None, init=False)
     _listening: BaseException | None = field(default=None, init=False)
 
-    def feed(self, dataset: Dataset, *, endless: bool = False) -> Any:
+    def feed(
+        self, dataset: Dataset, *, endless: bool = False, passes: Passes | None = None
+    ) -> Any:
         """
         Return *dataset* as a tf.data.Dataset of batches.
 
@@ -54,15 +86,23 @@ class Pipeline:
             dataset: Read afresh in every pass, on a thread of TensorFlow.
 
             endless: Whether it starts again when it ends.
+
+            passes: Counts the passes that training has made, if the order of the
+                examples may depend on it.
         """
         spec = dataset.element_spec
-        features, label = _signature(spec.features), _signature(spec.label)
+        features = _signature(spec.features, self.floats)
+        label = _signature(spec.label, self.floats)
         rows = _chunk_rows(spec.features, self.batch)
         data = tf.data.Dataset.from_generator(
-            lambda: self._read(dataset, rows, features, label),
+            lambda: self._read(
+                lambda: _one_pass(dataset, rows, passes), features, label
+            ),
             output_signature=(features, label),
         )
         data = data.rebatch(self.batch)
+        if self.outputs > 1:
+            data = data.map(lambda x, y: (x, (y,) * self.outputs))
         # Of an unknown size, Keras asks for a batch too many, and optimizers count it.
         size = math.ceil(len(dataset) / self.batch)
         data = data.apply(tf.data.experimental.assert_cardinality(size))
@@ -70,13 +110,12 @@ class Pipeline:
 
     def _read(
         self,
-        dataset: Dataset,
-        rows: int,
+        batches: Callable[[], Iterator[ExampleBatch]],
         features: Any,
         label: Any,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         try:
-            for batch in dataset.batches(rows):
+            for batch in batches():
                 # A copy: TensorFlow would take over the array as it is, and lets a
                 # layer write its output over its input, even if that is read-only.
                 yield (
@@ -130,11 +169,38 @@ class Pipeline:
         return failure
 
 
-def _signature(spec: TensorSpec) -> Any:
+def _one_pass(
+    dataset: Dataset, rows: int, passes: Passes | None
+) -> Iterator[ExampleBatch]:
+    """Begin to read *dataset*, so many *rows* at a time."""
+    if passes is None:
+        return dataset.batches(rows)
+    number = passes.begin()
+    batches = dataset.batches(rows, number)
+    return _warning_if_alike(batches) if number == passes.first else batches
+
+
+def _warning_if_alike(batches: Iterator[ExampleBatch]) -> Iterator[ExampleBatch]:
+    """Pass *batches* on; at their end, warn if all labels were alike."""
+    first, alike, count = None, True, 0
+    for batch in batches:
+        labels = np.asarray(batch.labels)
+        first = labels[:1] if first is None else first
+        alike = alike and bool((labels == first).all())
+        count += len(labels)
+        yield batch
+    if alike and count > 1:
+        log.warning(
+            "the labels are all alike: there is nothing to learn",
+            extra={"examples": count},
+        )
+
+
+def _signature(spec: TensorSpec, floats: str) -> Any:
     """Return the type of a batch of examples."""
     dtype = np.dtype(spec.dtype)
     if np.issubdtype(dtype, np.floating):
-        dtype = np.dtype(tf_keras.backend.floatx())
+        dtype = np.dtype(floats)
     return tf.TensorSpec((None, *spec.shape), dtype)
 
 

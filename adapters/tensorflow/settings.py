@@ -1,151 +1,64 @@
-"""How to train: the batch size, and arguments for Keras's `fit` and `evaluate`."""
+"""How to train: environment variables of the trainer."""
 
 from __future__ import annotations
 
-import ast
-import json
-import math
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
+from typing import Literal
 
 from attrs import field, frozen, validators
 
-Scalar = bool | int | float | str | None
-"""What the platform lets its users give as the value of an argument."""
+from adapters.tensorflow.fit_options import Scalar, evaluate_options, fit_options
 
 
-def _positive(value: object) -> int:
-    """Return a whole number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise ValueError(f"want a whole number above 0, got {value!r}")
-    return value
-
-
-def _natural(value: object) -> int:
-    """Return a whole number."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"want a whole number from 0 on, got {value!r}")
-    return value
-
-
-def _steps(value: object) -> int | None:
-    """Return a number of steps; a begun one (``50000/32``) counts, as in Keras."""
-    if value is None:
+def _steps_per_execution(value: str | int | None) -> int | None:
+    if value is None or value == "auto":
         return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not 0 < value < math.inf
-    ):
-        raise ValueError(f"want a number above 0 or null, got {value!r}")
-    return math.ceil(value)
+    return _whole(value, above=0, what="'auto' or a whole number above 0")
 
 
-def _switch(value: object) -> bool:
-    """Return yes or no; 0 and 1 will do."""
-    if value not in (False, True):
-        raise ValueError(f"want true or false, got {value!r}")
-    return bool(value)
+def _balanced(value: str | None) -> Literal["balanced"] | None:
+    if value not in {"balanced", None}:
+        raise ValueError(f"want balanced, got {value!r}")
+    return "balanced" if value else None
 
 
-def _verbosity(value: object) -> int | str:
-    """Return how much Keras prints."""
-    if value == "auto":
-        return "auto"
-    if isinstance(value, int) and value in (0, 1, 2):
-        return int(value)
-    raise ValueError(f"want 0, 1, 2 or 'auto', got {value!r}")
+def _maybe(value: str | bool | None) -> bool | None:  # noqa: FBT001
+    return None if value is None else _switch(value)
 
 
-def _shuffling(value: object) -> bool | str:
-    """Return what Keras takes, though it leaves the order of a stream alone."""
-    return "batch" if value == "batch" else _switch(value)
+def _switch(value: str | bool) -> bool:  # noqa: FBT001
+    """Return yes or no."""
+    switches = {"1": True, "true": True, "0": False, "false": False}
+    if str(value).lower() not in switches:
+        raise ValueError(f"want 1 or 0, got {value!r}")
+    return switches[str(value).lower()]
 
 
-_Check = Callable[[object], Scalar]
-
-_LOOP: Mapping[str, _Check] = {
-    "verbose": _verbosity,
-    "max_queue_size": _positive,
-    "workers": _positive,
-    "use_multiprocessing": _switch,
-}
-_FIT: Mapping[str, _Check] = {
-    "epochs": _positive,
-    "steps_per_epoch": _steps,
-    "validation_steps": _steps,
-    "validation_freq": _positive,
-    "initial_epoch": _natural,
-    "shuffle": _shuffling,
-    **_LOOP,
-}
-_EVALUATE: Mapping[str, _Check] = {"steps": _steps, **_LOOP}
-
-_ELSEWHERE = {
-    "batch_size": "the batch size is the variable BATCH",
-    "validation_batch_size": "the batch size is the variable BATCH",
-    "validation_split": "the control message's validation_rate sets it",
-    "validation_data": "the control message's validation_rate sets it",
-}
+def _patience(value: str | int | None) -> int | None:
+    return (
+        None
+        if value is None
+        else _whole(value, above=0, what="a number of epochs above 0")
+    )
 
 
-def _fit_options(written: str | Mapping[str, object]) -> Mapping[str, Scalar]:
-    return _options(written, "fit", _FIT)
+def _seed(value: str | int | None) -> int | None:
+    wanted = "a whole number from 0 up to 4294967295"
+    seed = None if value is None else _whole(value, above=-1, what=wanted)
+    if seed is not None and seed >= 2**32:
+        raise ValueError(f"want {wanted}, got {value!r}")
+    return seed
 
 
-def _evaluate_options(written: str | Mapping[str, object]) -> Mapping[str, Scalar]:
-    return _options(written, "evaluate", _EVALUATE)
-
-
-def _options(
-    written: str | Mapping[str, object], function: str, checks: Mapping[str, _Check]
-) -> Mapping[str, Scalar]:
-    """Return the arguments *written* for Keras's *function*, checked one by one."""
-    options = _parse(written) if isinstance(written, str) else written
-    checked: dict[str, Scalar] = {}
-    for name, value in options.items():
-        if name in _ELSEWHERE:
-            raise ValueError(f"{name!r} is not for {function}: {_ELSEWHERE[name]}")
-        if name not in checks:
-            raise ValueError(_unknown(str(name), function, checks))
-        try:
-            checked[name] = checks[name](value)
-        except ValueError as error:
-            raise ValueError(f"{name!r}: {error}") from None
-    return checked
-
-
-def _parse(text: str) -> Mapping[str, object]:
-    """
-    Return the object written in *text*: JSON, or what older senders make of it.
-
-    The platform writes JSON today; before, it wrote Python, and JSON in single quotes.
-    Empty text and null say that there are no options.
-    """
-    if not text.strip():
-        return {}
-    for read in (json.loads, ast.literal_eval, _single_quoted):
-        try:
-            options = read(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-        if options is None:
-            return {}
-        if isinstance(options, dict):
-            return options
-        break
-    raise ValueError(f"want a JSON object, got {text!r}")
-
-
-def _single_quoted(text: str) -> object:
-    return json.loads(text.replace("'", '"'))
-
-
-def _unknown(name: str, function: str, known: Mapping[str, object]) -> str:
-    """Say that *function* has no argument *name*, and which one may be meant."""
-    nearest = get_close_matches(name, known, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
-    return f"{function} has no argument {name!r} ({hint})"
+def _whole(value: str | int, *, above: int, what: str) -> int:
+    """Return *value* as a whole number greater than *above*."""
+    try:
+        number = int(value)
+    except ValueError:
+        number = above
+    if number <= above:
+        raise ValueError(f"want {what}, got {value!r}")
+    return number
 
 
 @frozen
@@ -161,8 +74,37 @@ class TensorFlowSettings:
         kwargs_fit: Arguments for Keras's `fit`: ``{"epochs": 5}``.
 
         kwargs_val: Arguments for Keras's `evaluate`: ``{"steps": 187}``.
+
+        streamfit_steps_per_execution: Steps that run in one go; None for as many as
+            give the same numbers and keep signals waiting no longer than a second.
+
+        streamfit_seed: Where random layers start, 0 to 2^32 - 1; None for anywhere.
+
+        streamfit_class_weights: ``balanced`` for weights that let every class count
+            alike; None for examples that do.
+
+        streamfit_early_stopping: Epochs without a better loss, of validation if there
+            is one, after which training ends; None for never.
+
+        streamfit_checkpoint_best: Whether the weights after the epoch with the best
+            loss are the result, not those after the last epoch.
+
+        streamfit_jit: Whether XLA compiles the steps; None for Keras's own choice.
+
+        streamfit_require_gpu: Whether to train on a GPU or not at all.
     """
 
     batch: int = field(validator=validators.gt(0))
-    kwargs_fit: Mapping[str, Scalar] = field(factory=dict, converter=_fit_options)
-    kwargs_val: Mapping[str, Scalar] = field(factory=dict, converter=_evaluate_options)
+    kwargs_fit: Mapping[str, Scalar] = field(factory=dict, converter=fit_options)
+    kwargs_val: Mapping[str, Scalar] = field(factory=dict, converter=evaluate_options)
+    streamfit_steps_per_execution: int | None = field(
+        default=None, converter=_steps_per_execution
+    )
+    streamfit_seed: int | None = field(default=None, converter=_seed)
+    streamfit_class_weights: Literal["balanced"] | None = field(
+        default=None, converter=_balanced
+    )
+    streamfit_early_stopping: int | None = field(default=None, converter=_patience)
+    streamfit_checkpoint_best: bool = field(default=False, converter=_switch)
+    streamfit_jit: bool | None = field(default=None, converter=_maybe)
+    streamfit_require_gpu: bool = field(default=False, converter=_switch)

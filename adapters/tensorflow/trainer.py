@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
-from adapters.tensorflow import hdf5
-from adapters.tensorflow.native import remarks_logged
+from adapters.tensorflow import inspection, machine, start
+from adapters.tensorflow.model_settings import ModelSettings
 from adapters.tensorflow.settings import TensorFlowSettings
 from ports import TrainableModel, Trainer
 
@@ -19,7 +18,7 @@ log = logging.getLogger(__name__)
 @frozen
 class TensorFlowTrainer(Trainer):
     """
-    Keras 2 on TensorFlow.
+    Keras 2 and 3 on TensorFlow.
 
     Attributes:
         settings: How to train.
@@ -28,11 +27,14 @@ class TensorFlowTrainer(Trainer):
 
         repeat: Whether data repeat without end where a number of steps is given, as in
             the platform's 2020 dialect.
+
+        model_settings: What models may bring, and how uncompiled ones are compiled.
     """
 
     settings: TensorFlowSettings
     workdir: Path
     repeat: bool
+    model_settings: ModelSettings = field(factory=ModelSettings)
 
     def inspect(self, model: Path) -> None:
         """
@@ -40,8 +42,16 @@ class TensorFlowTrainer(Trainer):
 
         Raises:
             ModelInvalid: The file holds no model that can be trained.
+
+            SettingsInvalid: There is no GPU, though one is required.
         """
-        hdf5.inspect(model)
+        inspection.inspect(model, self.model_settings)
+        if self.settings.streamfit_require_gpu:
+            machine.look_for_gpu()
+
+    def prepare(self) -> None:
+        """Begin to import TensorFlow on a thread of its own."""
+        start.begin()
 
     def load(self, model: Path) -> TrainableModel:
         """
@@ -49,15 +59,20 @@ class TensorFlowTrainer(Trainer):
 
         Raises:
             ModelInvalid: The file holds no model that can be trained.
+
+            SettingsInvalid: Keras does not know what the variables ask for, or there is
+                no GPU, though one is required.
         """
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
-        with remarks_logged():
-            import tensorflow as tf
+        devices = start.devices()
+        from adapters.tensorflow.files import model_file
+        from adapters.tensorflow.model import TensorFlowModel
 
-            from adapters.tensorflow.model import TensorFlowModel
-
-            devices = tf.config.list_logical_devices()
-        log.info("engine ready", extra={"devices": [d.name for d in devices]})
-        return TensorFlowModel.load(
-            model, self.settings, self.workdir, repeat=self.repeat
+        log.info("engine ready", extra={"devices": devices})
+        if self.settings.streamfit_require_gpu:
+            machine.require_gpu(devices)
+        if self.settings.streamfit_seed is not None:
+            machine.seed_everything(self.settings.streamfit_seed)
+        file = model_file(model, self.model_settings)
+        return TensorFlowModel(
+            file.load(), file, self.settings, self.workdir, self.repeat
         )

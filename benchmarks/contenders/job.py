@@ -10,6 +10,10 @@ from pathlib import Path
 
 from benchmarks.checksum import Checksum
 
+EPOCHS = 3
+VALIDATION_RATE = 0.1
+"""Of the whole job: as the platform's users set it."""
+
 
 class Job:
     """
@@ -33,6 +37,10 @@ class Job:
         records: How many records there are.
 
         started: When the process was started, in seconds of `time.time`.
+
+        model: The file of the untrained model, if there is training.
+
+        batch: Examples per training step, likewise.
     """
 
     def __init__(self) -> None:
@@ -46,6 +54,8 @@ class Job:
         self.how: str = told.get("how", "")
         self.records: int = told["records"]
         self.started: float = told["started"]
+        self.model: str = told.get("model", "")
+        self.batch: int = told.get("batch", 0)
 
 
 class Meter:

@@ -179,6 +179,49 @@ class SpoolContract:
             with pytest.raises(ValueError, match="read-only"):
                 np.asarray(array)[:] = 0
 
+    @pytest.mark.parametrize(
+        "positions", [[0], [9_999], [5, 3, 3, 9_998, 0], [], list(range(9_999, -1, -7))]
+    )
+    def test_takes_in_any_order(self, spool_for, positions):
+        """Examples are gathered one by one, in the order that is asked for."""
+        spool = spool_for(10_000)
+        spool.append(examples(0, 4_000))
+        spool.append(examples(4_000, 10_000))
+
+        batch = spool.take(np.array(positions, np.int64))
+
+        everything = examples(0, 10_000)
+        np.testing.assert_array_equal(everything.features[positions], batch.features)
+        np.testing.assert_array_equal(everything.labels[positions], batch.labels)
+        assert examples(0, 1).element_spec == batch.element_spec
+
+    @pytest.mark.parametrize("position", [-1, 10])
+    def test_takes_no_other(self, spool_for, position):
+        """What is not there is not made up, though there may be room for it."""
+        spool = spool_for(1_000)
+        spool.append(examples(0, 10))
+
+        with pytest.raises(IndexError):
+            spool.take(np.array([3, position]))
+
+    def test_takes_copies(self, spool_for):
+        """Who changes what was taken changes no example."""
+        spool = spool_for(10)
+        spool.append(examples(0, 10))
+
+        np.asarray(spool.take(np.array([3])).features)[:] = 99
+
+        assert_examples(0, 10, spool.read(0, 10))
+
+    def test_takes_nothing_when_closed(self, spool_for):
+        """A closed spool gives nothing."""
+        spool = spool_for(10)
+        spool.append(examples(0, 10))
+        spool.close()
+
+        with pytest.raises(ValueError, match="the spool is closed"):
+            spool.take(np.array([0]))
+
     def test_closed(self, spool_for):
         """A closed spool takes and gives nothing; it may be closed again."""
         spool = spool_for(10)

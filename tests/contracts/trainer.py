@@ -23,8 +23,8 @@ class BrokenDataset(ArrayDataset):
     error: Exception = field(kw_only=True)
     good_passes: int = 0
 
-    def batches(self, size: int) -> Iterator[ExampleBatch]:
-        for batch in super().batches(size):
+    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:
+        for batch in super().batches(size, epoch):
             if self.passes > self.good_passes:
                 yield batch[: len(batch) // 2]
                 raise self.error
@@ -89,6 +89,22 @@ class TrainerContract:
 
         assert 3 == data.passes
         assert 3 == held_out.passes
+
+    def test_counts_epochs(
+        self,
+        trainer: Trainer,
+        model_path: Path,
+        data: ArrayDataset,
+        held_out: ArrayDataset,
+    ) -> None:
+        """The training part is told which epoch it is read for."""
+        model = trainer.load(model_path)
+
+        model.fit(data, held_out, lambda _: None)
+        model.evaluate(held_out)
+
+        assert [0, 1, 2] == data.epochs
+        assert {0} == set(held_out.epochs)
 
     @pytest.mark.parametrize("kind", [StreamUnreadable, ValueError, OSError])
     @pytest.mark.parametrize("part", ["training", "validation"])
@@ -242,3 +258,12 @@ class TrainerContract:
         trainer.inspect(model_path)
 
         assert before == model_path.read_bytes()
+
+    def test_prepare(self, trainer: Trainer, model_path: Path) -> None:
+        """Whoever prepared, even twice, loads the same as others."""
+        unprepared = trainer.load(model_path).save()
+
+        trainer.prepare()
+        trainer.prepare()
+
+        assert unprepared.read_bytes() == trainer.load(model_path).save().read_bytes()

@@ -6,12 +6,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from attrs import define
+from attrs import define, field
 
 from domain.batches import ElementSpec, ExampleBatch
 
-TRAINABLE = ("digits", "cnn", "lstm", "binary", "regression", "two_outputs")
-IN_2020 = ("digits", "cnn", "regression", "two_outputs")
+TRAINABLE = (
+    "digits",
+    "cnn",
+    "lstm",
+    "binary",
+    "regression",
+    "two_outputs",
+    "bidirectional",
+    "nested",
+    "operations",
+    "mixed",
+    "older",
+)
+IN_2020 = (
+    "digits",
+    "cnn",
+    "regression",
+    "two_outputs",
+    "bidirectional",
+    "operations",
+)
+
+
+_LIKE = {
+    "nested": "regression",
+    "operations": "two_outputs",
+    "mixed": "regression",
+    "older": "regression",
+}
+"""Models that take the examples of another."""
 
 
 def model_file(name: str, tensorflow: str = "2.7") -> Path:
@@ -21,6 +49,7 @@ def model_file(name: str, tensorflow: str = "2.7") -> Path:
 
 def examples(name: str, count: int = 70, seed: int = 0) -> ExampleBatch:
     """Return made-up examples that suit the model *name*, in a stream's dtypes."""
+    name = _LIKE.get(name, name)
     random = np.random.default_rng(seed)
     classes = random.integers(0, 10, count)
     few = classes % 3
@@ -50,16 +79,21 @@ def examples(name: str, count: int = 70, seed: int = 0) -> ExampleBatch:
             noise[:, :4].astype(np.float32) + few[:, None],
             few.astype(np.int32),
         ),
+        "bidirectional": lambda: (
+            random.integers(0, 20, (count, 6)).astype(np.int32),
+            few.astype(np.int32),
+        ),
     }[name]()
     return ExampleBatch(features, labels)
 
 
 @define
 class ArrayDataset:
-    """Examples in arrays; counts how often they were read."""
+    """Examples in arrays; counts how often they were read, and for which epochs."""
 
     examples: ExampleBatch
     passes: int = 0
+    epochs: list[int] = field(factory=list)
 
     @property
     def element_spec(self) -> ElementSpec:
@@ -68,7 +102,8 @@ class ArrayDataset:
     def __len__(self) -> int:
         return len(self.examples)
 
-    def batches(self, size: int) -> Iterator[ExampleBatch]:
+    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:
         self.passes += 1
+        self.epochs.append(epoch)
         for start in range(0, len(self), size):
             yield self.examples[start : start + size]

@@ -1,15 +1,18 @@
 """
 Write the untrained models of this folder with the TensorFlow that runs the script.
 
-    python tests/models/make_models.py FOLDER [NAME ...]
+    python tests/models/make_models.py FOLDER [NAME.h5 ...]
 
 The real ones wrote them: TensorFlow 2.7.4 (`tensorflow-2.7`, what the platform runs)
-and 2.2.3 (`tensorflow-2.2`, what it ran in 2020).
+and 2.2.3 (`tensorflow-2.2`, what it ran in 2020).  Names that end in ``.zip`` ask for
+zipped SavedModels.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import tensorflow as tf
@@ -131,6 +134,88 @@ def two_outputs():
     return model
 
 
+def bidirectional():
+    """Six words, read both ways, to one of three classes; labels are integers."""
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Embedding(20, 4),
+            layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+            layers.Bidirectional(layers.GRU(2), merge_mode="sum"),
+            layers.Dense(3),
+        ],
+        name="bidirectional",
+    )
+    model.compile(
+        keras.optimizers.Nadam(0.01),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseTopKCategoricalAccuracy(2, name="top"), "acc"],
+    )
+    return model
+
+
+def nested():
+    """A functional model in another, used twice, with a block of its own inside."""
+    narrow, wide = keras.Input((4,)), keras.Input((5,))
+    block = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(5), layers.LayerNormalization()], name="block"
+    )
+    inner = keras.Model(narrow, block(narrow), name="inner")
+    left, right = layers.Dense(4)(wide), layers.Dense(4)(wide)
+    both = layers.Concatenate()([inner(left), inner(right), wide])
+    model = keras.Model(wide, layers.Dense(1)(both), name="nested")
+    model.compile(keras.optimizers.Adagrad(0.05), "mae", metrics=["mse"])
+    return model
+
+
+def operations():
+    """Functions of TensorFlow between the layers, as if they were layers."""
+    inputs = keras.Input((4,))
+    hidden = tf.nn.relu(layers.Dense(6)(inputs) * 2.0 + 0.5)
+    hidden = 1.0 - tf.concat([hidden, tf.square(inputs)], axis=-1)
+    hidden = hidden[:, 1:8] / tf.reduce_max(tf.abs(hidden), axis=-1, keepdims=True)
+    outputs = tf.nn.softmax(layers.Dense(3)(tf.reshape(hidden, (-1, 7))))
+    model = keras.Model(inputs, outputs, name="operations")
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def mixed():
+    """Computes in bfloat16, and keeps its weights in float32."""
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = keras.Sequential(
+            [
+                keras.Input((5,)),
+                layers.Dense(8, activation="tanh"),
+                layers.Dense(1, dtype="float32"),
+            ],
+            name="mixed",
+        )
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    return model
+
+
+def older():
+    """Its optimizer is described as before TensorFlow 2: by `lr` and `decay`."""
+    model = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(8, activation="tanh"), layers.Dense(1)],
+        name="older",
+    )
+    optimizer = keras.optimizers.SGD(0.05, momentum=0.9, decay=0.1)
+    rewrite_config(optimizer, learning_rate="lr")
+    model.compile(optimizer, "mse", metrics=["mae"])
+    return model
+
+
+def rewrite_config(optimizer, **names):
+    """Let *optimizer* describe itself by other *names*."""
+    config = {names.get(k, k): v for k, v in optimizer.get_config().items()}
+    optimizer.get_config = lambda: config
+
+
 def code():
     """Holds Python code: a Lambda layer, inside another model."""
     inner = keras.Sequential(
@@ -148,15 +233,37 @@ def uncompiled():
     return keras.Sequential([keras.Input((4,)), layers.Dense(1)], name="uncompiled")
 
 
-MODELS = [digits, cnn, lstm, binary, regression, two_outputs, code, uncompiled]
+MODELS = [
+    digits,
+    cnn,
+    lstm,
+    binary,
+    regression,
+    two_outputs,
+    bidirectional,
+    nested,
+    operations,
+    mixed,
+    older,
+    code,
+    uncompiled,
+]
 
 if __name__ == "__main__":
     folder, *wanted = sys.argv[1:]
     for make in MODELS:
-        if not wanted or make.__name__ in wanted:
+        for suffix in (".h5", ".zip"):
+            name = make.__name__ + suffix
+            if name not in wanted and (wanted or suffix == ".zip"):
+                continue
             keras.backend.clear_session()
             tf.random.set_seed(1)
-            path = Path(folder) / f"{make.__name__}.h5"
+            path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            make().save(path.as_posix())
+            if suffix == ".h5":
+                make().save(path.as_posix())
+            else:
+                with tempfile.TemporaryDirectory() as saved_model:
+                    make().save(saved_model)
+                    shutil.make_archive(path.with_suffix(""), "zip", saved_model)
             print(path, path.stat().st_size)  # noqa: T201

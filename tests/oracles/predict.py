@@ -3,10 +3,12 @@ Use models in the TensorFlow that runs this script; it imports nothing of the pr
 
     python predict.py JOBS
 
-JOBS is a JSON list of objects: *model*, an HDF5 file; *examples*, an .npz with `x` and
-`y`; *batch* and *epochs*; *output*, an .npz to write.  The output holds the predictions
-before training (`predicted_0`, ... per output), the weights after training, in the
-order of arrays in the file (`weight_0`, ...), and the history (`history_<name>`).
+JOBS is a JSON list of objects: *model*, an HDF5 file or the folder of a SavedModel;
+*saved_model*, a folder to save it to before anything else, if that is wanted;
+*examples*, an .npz with `x` and `y`; *batch* and *epochs*; *output*, an .npz to write.
+The output holds the predictions before training (`predicted_0`, ... per output), the
+weights after training, in the order of arrays in the file (`weight_0`, ...), and the
+history (`history_<name>`).
 """
 
 import json
@@ -22,6 +24,8 @@ for job in jobs:
     tf.keras.backend.clear_session()
     examples = np.load(job["examples"])
     model = tf.keras.models.load_model(job["model"])
+    if "saved_model" in job:
+        model.save(job["saved_model"])
     outputs = model.predict(examples["x"], batch_size=job["batch"])
     history = model.fit(
         examples["x"],

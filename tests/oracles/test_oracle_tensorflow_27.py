@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,19 +15,40 @@ from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer
 from domain.batches import ExampleBatch
 from domain.report import EpochMetrics
 from tests.models import IN_2020, TRAINABLE, ArrayDataset, examples, model_file
+from tests.oracles import tensorflow_27
 
 pytestmark = pytest.mark.oracle
 
-PYTHON = Path(__file__).parents[2] / ".oracles/tensorflow-2.7/bin/python"
-SCRIPT = Path(__file__).parent / "predict.py"
 BATCH, EPOCHS = 32, 2
 MODELS = [(n, "2.7") for n in TRAINABLE] + [(n, "2.2") for n in IN_2020]
+
+
+@frozen
+class Bounds:
+    """
+    How far two TensorFlows may be apart.
+
+    Predictions and losses relatively, small predictions and weights absolutely.
+    """
+
+    predictions: float = 1e-5
+    small_predictions: float = 3e-7
+    losses: float = 1e-5
+    weights: float = 1e-5
+
+
+_BOUNDS = {"mixed": Bounds(1e-2, 1e-2, losses=1e-3, weights=1e-3)}
+"""
+In bfloat16, of 8 bits, each product is rounded by up to 4e-3, and where within a sum
+that happens is another matter in each version.
+"""
 
 
 @frozen
 class Case:
     """One model, trained here, and what TensorFlow 2.7 made of it."""
 
+    bounds: Bounds
     trained: Path
     examples: ExampleBatch
     epochs: list[EpochMetrics]
@@ -41,11 +59,7 @@ class Case:
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Case]:
     """Train every model here and in TensorFlow 2.7, which takes one process."""
-    if not PYTHON.exists():
-        reason = "TensorFlow 2.7 is not there: make oracles"
-        if os.environ.get("STREAMFIT_REQUIRE_ORACLES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    tensorflow_27.require()
     folder = tmp_path_factory.mktemp("oracle")
     settings = TensorFlowSettings(BATCH, kwargs_fit={"epochs": EPOCHS})
     trainer = TensorFlowTrainer(settings, folder, repeat=False)
@@ -68,17 +82,10 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Cas
                     "output": f"{here}-{len(jobs) % 2}.npz",
                 }
             )
-    (folder / "jobs.json").write_text(json.dumps(jobs))
-    done = subprocess.run(
-        [PYTHON, SCRIPT, folder / "jobs.json"],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "2"},
-    )
-    assert 0 == done.returncode, done.stderr
+    tensorflow_27.run(jobs, folder)
     return {
         (name, tensorflow): Case(
+            _BOUNDS.get(name, Bounds()),
             trained[name, tensorflow],
             examples(name),
             epochs[name, tensorflow],
@@ -113,7 +120,10 @@ def test_same_predictions(case: Case) -> None:
     outputs = outputs if isinstance(outputs, list) else [outputs]
     for i, output in enumerate(outputs):
         np.testing.assert_allclose(
-            case.from_trained[f"predicted_{i}"], output, rtol=1e-5, atol=3e-7
+            case.from_trained[f"predicted_{i}"],
+            output,
+            rtol=case.bounds.predictions,
+            atol=case.bounds.small_predictions,
         )
 
 
@@ -130,7 +140,7 @@ def test_same_training(case: Case) -> None:
     """From the same file and examples, TensorFlow 2.7 trains the same weights."""
     for i, weight in enumerate(weights(case.trained)):
         np.testing.assert_allclose(
-            case.from_untrained[f"weight_{i}"], weight, rtol=0, atol=1e-5
+            case.from_untrained[f"weight_{i}"], weight, rtol=0, atol=case.bounds.weights
         )
 
 
@@ -143,5 +153,5 @@ def test_same_losses(case: Case) -> None:
         np.testing.assert_allclose(
             case.from_untrained[f"history_{name}"],
             [epoch.training[name] for epoch in case.epochs],
-            rtol=1e-5,
+            rtol=case.bounds.losses,
         )

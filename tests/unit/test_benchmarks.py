@@ -6,9 +6,24 @@ import numpy as np
 import pytest
 
 from benchmarks.checksum import Checksum
-from benchmarks.claims import as_fast_as, at_least, memory_within
+from benchmarks.claims import (
+    as_fast_as,
+    at_least,
+    longer_by,
+    memory_at_most,
+    memory_within,
+)
 from benchmarks.streams import STREAMS
-from benchmarks.table import BEGIN, END, put_into_page, table
+from benchmarks.table import (
+    BEGIN,
+    END,
+    TRAINING_BEGIN,
+    TRAINING_END,
+    put_into_page,
+    table,
+    training_table,
+)
+from benchmarks.training import training_works
 from benchmarks.works import FEW, Contender, Work, works
 
 
@@ -27,6 +42,7 @@ def runs(**seconds: float) -> dict[str, dict[str, float]]:
             "cpu_seconds": duration,
             "startup_seconds": 0.5,
             "max_rss": 10**8 * duration,
+            "waiting_rss": 10**7 * duration,
         }
         for name, duration in seconds.items()
     }
@@ -88,10 +104,26 @@ class TestClaims:
         assert not claim.holds(2 * 10**8)
         assert claim.holds(-(10**9))
 
+    def test_seconds(self):
+        """Of two durations the difference may be what counts."""
+        claim = longer_by(1, "one", "other", "a second more")
+
+        assert 2 == claim.figure(runs(one=3, other=1))
+        assert not claim.holds(2)
+        assert claim.holds(1)
+
+    def test_memory_while_waiting(self):
+        """Memory that is held while waiting is not the most that ever was."""
+        claim = memory_at_most(10**7, "one", "little")
+
+        assert 3 * 10**7 == claim.figure(runs(one=3))
+        assert claim.holds(10**7)
+        assert not claim.holds(10**7 + 1)
+
 
 def test_claims_name_contenders():
     """Every claim is about contenders of its work."""
-    for work in works(FEW * 2):
+    for work in (*works(FEW * 2), *training_works()):
         found = runs(**{contender.label: 1 for contender in work.contenders})
 
         assert [claim.figure(found) for claim in work.claims]
@@ -119,6 +151,40 @@ class TestTable:
         text = table([(self.work, [])], {})
 
         assert "| the work | twice as fast |  |  | **failed** |" in text
+
+    def test_steps(self):
+        """Where a job's time went is told by the lines of its log."""
+        rounds = [runs(one=n, other=1) for n in (1, 2, 3)]
+        for number, found in enumerate(rounds):
+            found["one"]["steps"] = {"engine ready": number, "epoch ended": 1}
+
+        text = training_table([(self.work, rounds)], {})
+
+        assert "engine ready 1.00, epoch ended 1.00" in text
+
+    def test_pages_other_table(self, tmp_path):
+        """Each table has its own place in the page."""
+        page = tmp_path / "page.md"
+        page.write_text(
+            f"{BEGIN}\nstreams\n{END}\nbetween\n{TRAINING_BEGIN}\nold\n{TRAINING_END}\n"
+        )
+
+        put_into_page(page, "new", TRAINING_BEGIN, TRAINING_END)
+
+        assert (
+            f"{BEGIN}\nstreams\n{END}\nbetween\n"
+            f"{TRAINING_BEGIN}\n\nnew\n\n{TRAINING_END}\n"
+        ) == page.read_text()
+
+    def test_page_without_marks(self, tmp_path):
+        """A page that has lost its marks is left alone."""
+        page = tmp_path / "page.md"
+        page.write_text("the page")
+
+        with pytest.raises(ValueError, match="no <!-- make bench: begin -->"):
+            put_into_page(page, "new")
+
+        assert "the page" == page.read_text()
 
     def test_page(self, tmp_path):
         """Only what is between the marks is replaced."""

@@ -9,6 +9,8 @@ from adapters.files import FilesBackend, FilesSettings
 from domain.errors import DeploymentInvalid
 from tests.contracts.result_sink import HISTORY, REPORT
 
+LEAST = {"result.json", "trained_model.keras"}
+
 
 @pytest.fixture
 def model(tmp_path):
@@ -22,22 +24,36 @@ def folder(tmp_path):
     return tmp_path / "results"
 
 
-def backend(folder, draw=lambda _: b"picture"):
-    return FilesBackend(FilesSettings(folder / "model.h5", folder), draw)
+def backend(folder, draw=lambda _: b"picture", draw_curves=lambda _: b"curves"):
+    return FilesBackend(FilesSettings(folder / "model.h5", folder), draw, draw_curves)
 
 
 def names(folder):
     return {path.name for path in folder.iterdir()}
 
 
+def test_folder(folder):
+    """A model may be a folder."""
+    (folder / "model.h5").mkdir(parents=True)
+
+    assert folder / "model.h5" == backend(folder).fetch()
+
+
 def test_files(folder, model):
-    """A result is three files, and no half-written ones."""
+    """A result is four files, and no half-written ones."""
     backend(folder).deliver(REPORT, model)
 
-    assert {"result.json", "trained_model.keras", "confusion_matrix.png"} == names(
-        folder
-    )
+    assert {*LEAST, "confusion_matrix.png", "learning_curves.png"} == names(folder)
     assert b"picture" == (folder / "confusion_matrix.png").read_bytes()
+
+
+def test_curves(folder, model):
+    """The curves are those of the epochs reported."""
+    backend(folder, draw_curves=lambda history: repr(history).encode()).deliver(
+        REPORT, model
+    )
+
+    assert repr(HISTORY) == (folder / "learning_curves.png").read_text()
 
 
 def test_no_stale_picture(folder, model):
@@ -45,7 +61,7 @@ def test_no_stale_picture(folder, model):
     backend(folder).deliver(REPORT, model)
     backend(folder).deliver(evolve(REPORT, confusion_matrix=None), model)
 
-    assert {"result.json", "trained_model.keras"} == names(folder)
+    assert {*LEAST, "learning_curves.png"} == names(folder)
 
 
 def test_drawing_fails(folder, model, caplog):
@@ -54,9 +70,9 @@ def test_drawing_fails(folder, model, caplog):
     def broken(_):
         raise OSError("no room for fonts")
 
-    backend(folder, broken).deliver(REPORT, model)
+    backend(folder, broken, broken).deliver(REPORT, model)
 
-    assert {"result.json", "trained_model.keras"} == names(folder)
+    assert LEAST == names(folder)
     assert "no room for fonts" in caplog.text
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import ssl
 
 import httpx
 import pytest
 import stamina
+import trustme
 from pytest_httpserver import HTTPServer
 
-from adapters.http import HttpSettings
+from adapters.http import HttpSettings, client
 from adapters.http.client import NotYet, Refused, again, check, exchange
 from domain.errors import Unavailable
 from tests.scripted_server import ScriptedServer, closed_port, cut, ok, send
@@ -224,6 +226,44 @@ class TestSecrets:
         assert "/results/3" in caplog.text  # or else there was nothing to hide
         told = [caplog.text, *map(str, map(vars, caplog.records)), *capfd.readouterr()]
         assert "canary" not in "".join(told)
+
+
+class TestEncryption:
+    @pytest.fixture
+    def authority(self):
+        return trustme.CA()
+
+    @pytest.fixture
+    def encrypted(self, authority):
+        """A server with a certificate of an authority that nobody knows."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        with HTTPServer(host="127.0.0.1", ssl_context=context) as server:
+            server.expect_request("/results/3").respond_with_data("secret")
+            yield server
+
+    @pytest.fixture(autouse=True)
+    def _afresh(self):
+        client._trust.cache_clear()
+        yield
+        client._trust.cache_clear()
+
+    def test_unknown_authority(self, encrypted):
+        """Who cannot prove to be the back-end gets no request."""
+        url = encrypted.url_for("/results/3")
+
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            get(url, streamfit_http_attempts=1)
+
+        assert [] == encrypted.log
+
+    def test_known_authority(self, encrypted, authority, tmp_path, monkeypatch):
+        """An authority of the operator's own is told by SSL_CERT_FILE."""
+        file = tmp_path / "authority.pem"
+        authority.cert_pem.write_to_path(file)
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+
+        assert b"secret" == get(encrypted.url_for("/results/3"))
 
 
 def test_client_limits():

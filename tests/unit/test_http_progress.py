@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -165,6 +166,22 @@ def test_failure_is_logged_only(sink_to, server, caplog):
     assert 2 * ["progress not published"] == [first.message, second.message]
     assert "status 500" in first.reason
     assert "status 400" in second.reason
+
+
+def test_complete_at_the_end(sink_to, server, model):
+    """Whatever became of the posts, the result has every epoch."""
+    server.expect_request("/results_metrics/3").respond_with_data(status=500)
+    server.expect_request("/results/3").respond_with_data()
+    sink = sink_to(server.url_for("/results/3"))
+    for number in range(1, len(HISTORY) + 1):
+        sink.report_progress(HISTORY[:number])
+
+    sink.deliver(REPORT, model)
+
+    request, _ = server.log[-1]
+    result = json.loads(request.form["data"])
+    assert "/results/3" == request.path
+    assert json.loads(progress_text(HISTORY)).items() <= result.items()
 
 
 def test_nothing_after_the_result(sink_to, server, model):

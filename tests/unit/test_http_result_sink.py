@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 from adapters.http import HttpResultSink, HttpSettings
 from adapters.wire.dialect import Dialect
 from adapters.wire.result import result_text
-from domain.errors import DeploymentInvalid
+from domain.errors import DeploymentInvalid, Unavailable
 from domain.report import ConfusionMatrix
 from tests.contracts.result_sink import REPORT, TRAINED
 from tests.scripted_server import ScriptedServer, cut, ok, send
@@ -178,6 +178,27 @@ class TestAnswers:
             sink_to(server.url).deliver(REPORT, model)
 
         assert 1 == len(server.requests)
+
+    def test_patience(self, httpserver, model):
+        """A delivery is limited by time, not by the number of attempts."""
+        backend = Backend(httpserver, 500, 502, 503, 200)
+
+        with stamina.set_testing(False):
+            sink_to(backend.url, streamfit_http_attempts=1).deliver(REPORT, model)
+
+        assert 4 == len(backend.forms)
+
+    def test_impatience(self, httpserver, model):
+        """After the deadline the back-end counts as away."""
+        backend = Backend(httpserver, *[503] * 50)
+
+        with (
+            stamina.set_testing(False),
+            pytest.raises(Unavailable, match="status 503"),
+        ):
+            sink_to(backend.url, streamfit_delivery_deadline=1.0).deliver(REPORT, model)
+
+        assert 2 <= len(backend.forms) < 50
 
     def test_cut_after_the_body(self, model):
         """Whether it was stored is unknown; the platform takes it once more."""

@@ -39,6 +39,8 @@ def test_from_the_environment():
         "backend:8000/results/3",
         "ftp://backend/results/3",
         "file:///etc/passwd",
+        "file://backend/results/3",
+        "data:application/model,x",
         "http:///results/3",
         "http://backend:port/results/3",
         "http://backend/results/3\n",
@@ -71,10 +73,13 @@ def test_timeout_refused(name, value):
         HttpSettings(URL, **{name: value})
 
 
-def test_attempts_refused():
-    """There is at least one attempt."""
+@pytest.mark.parametrize(
+    "name", ["streamfit_http_attempts", "streamfit_max_model_bytes"]
+)
+def test_nothing_refused(name):
+    """There is at least one attempt, and a model has at least one byte."""
     with pytest.raises(ValueError, match="want at least 1"):
-        HttpSettings(URL, streamfit_http_attempts=0)
+        HttpSettings(URL, **{name: 0})
 
 
 @pytest.mark.parametrize(

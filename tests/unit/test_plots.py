@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adapters import plots
 from adapters.plots import confusion_matrix_png, learning_curves_png
 from domain.report import ConfusionMatrix, EpochMetrics
 
@@ -28,6 +29,16 @@ def pixels(png):
     image = Image.open(io.BytesIO(png))
     assert "PNG" == image.format
     return np.asarray(image.convert("RGBA"))
+
+
+def inside(png):
+    """Return the pixels of the cells."""
+    return pixels(png)[200:1450, 400:1600, :3]
+
+
+def differs_inside(one, other):
+    """Return whether two pictures differ in their cells."""
+    return bool((inside(one) != inside(other)).any())
 
 
 def ink(png):
@@ -66,13 +77,49 @@ class TestConfusionMatrix:
 
         assert (image[1300, 300] == image[1300, 1100]).all()
 
-    @pytest.mark.parametrize(("classes", "written"), [(25, True), (26, False)])
+    @pytest.mark.parametrize(("classes", "written"), [(38, True), (39, False)])
     def test_cell_texts(self, classes, written):
-        """Counts are written as long as they can be read."""
+        """Counts are written as long as they can be read: of 10 pixels or more."""
         few = confusion_matrix_png(matrix(classes, diagonal=8888, other=0))
-        many = confusion_matrix_png(matrix(classes, diagonal=1111, other=0))
+        same = confusion_matrix_png(matrix(classes, diagonal=1111, other=0))
 
-        assert written is (few != many)
+        assert written is differs_inside(few, same)
+
+    def test_rare_errors_show(self):
+        """One error in a hundred is another colour than none, to the eye as well."""
+        counts = [[0] * 100 for _ in range(100)]
+        for label in range(100):
+            counts[label][label] = 100
+        perfect = ConfusionMatrix(tuple(range(100)), tuple(map(tuple, counts)))
+        counts[20][70], counts[20][20] = 1, 99
+        flawed = ConfusionMatrix(tuple(range(100)), tuple(map(tuple, counts)))
+
+        before, after = (inside(confusion_matrix_png(m)) for m in (perfect, flawed))
+
+        assert 10 < np.abs(after.astype(int) - before.astype(int)).max(initial=0)
+
+    def test_most_confused(self):
+        """Where there is no room for counts, the worst errors are told in words."""
+        shares = np.array([[90.0, 0.0, 10.0], [0.4, 99.6, 0.0], [0.0, 0.0, 100.0]])
+
+        assert "\nmost often mistaken: 7 as 9 (10 %), 8 as 7 (0 %)" == (
+            plots._most_confused((7, 8, 9), shares)
+        )
+
+    @pytest.mark.parametrize("counts", [((0, 0), (0, 0)), ((5,),)])
+    def test_nothing_wrong(self, counts):
+        """Without an example, or without an error, a picture comes out all the same."""
+        labels = tuple(range(len(counts)))
+
+        assert ink(confusion_matrix_png(ConfusionMatrix(labels, counts))) > 1000
+
+    @pytest.mark.parametrize(
+        ("classes", "step"),
+        [(1, 1), (34, 1), (35, 2), (68, 2), (69, 5), (100, 5), (1000, 50)],
+    )
+    def test_ticks(self, classes, step):
+        """Classes are counted in round numbers."""
+        assert step == plots._step(classes)
 
 
 class TestLearningCurves:

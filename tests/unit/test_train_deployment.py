@@ -13,6 +13,7 @@ from adapters.memory.backend import MemoryBackend
 from adapters.memory.broker import MemoryBroker
 from adapters.memory.trainer import FakeModel, FakeTrainer
 from adapters.raw import RawDecoder
+from adapters.sampling import NumpySampler
 from adapters.spool import MemorySpool
 from domain.bad_records import BadRecordPolicy
 from domain.batches import BinaryColumn, RecordBatch
@@ -26,7 +27,7 @@ from domain.report import EpochMetrics, StreamCounts
 from domain.request import DeploymentId
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
-from tests.builders import control_message
+from tests.builders import RAW_CONFIG, control_message
 
 KEY = b"\x07"
 
@@ -157,6 +158,51 @@ class TestResult:
         assert (6, 7, 8, 9) == report.confusion_matrix.labels
 
 
+class TestPreparation:
+    @pytest.fixture
+    def steps(self):
+        return []
+
+    @pytest.fixture
+    def noting(self, job, broker, tmp_path, steps):
+        """A job whose trainer and stream note what they are asked for."""
+
+        class NotingTrainer(FakeTrainer):
+            def prepare(self):
+                steps.append("prepare")
+
+            def load(self, model):
+                steps.append("load")
+                return super().load(model)
+
+        class NotingSource:
+            read = broker.read
+
+            def resolve(self, ranges):
+                steps.append("look up")
+                return broker.resolve(ranges)
+
+        return job(trainer=NotingTrainer(3, tmp_path), stream_source=NotingSource())
+
+    def test_beside_the_stream(self, noting, broker, steps):
+        """The trainer prepares while the stream is looked up and read."""
+        announce(broker)
+
+        noting.run()
+
+        assert ["prepare", "look up", "load"] == steps
+
+    def test_only_for_something(self, noting, broker, steps):
+        """It does not for others' messages, nor for one that says nothing."""
+        announce(broker, key=b"\x08")
+        announce(broker, input_format="XML")
+        announce(broker)
+
+        noting.run()
+
+        assert 1 == steps.count("prepare")
+
+
 class Compacted(MemoryBroker):
     """A broker whose cleaner has removed a record."""
 
@@ -216,6 +262,94 @@ class TestStream:
         report = job(bad_records=BadRecordPolicy(limit=1)).run()
 
         assert StreamCounts(11, 10, 1) == report.stream
+
+
+class TestSampler:
+    def test_fair_parts(self, job, broker):
+        """Parts are drawn from the whole stream, though the labels come sorted."""
+        announce(broker, validation_rate=0.2, test_rate=0.3)
+
+        report = job(sampler=NumpySampler(3, stratified=False)).run()
+
+        labels = report.confusion_matrix.labels
+        assert 3 == len(labels)
+        assert labels != (5, 6, 7)
+
+    def test_again(self, job, broker):
+        """The same stream gives the same parts, however its records arrive."""
+        announce(broker, validation_rate=0.2, test_rate=0.3)
+        slow = MemoryBroker(batch_size=1)
+        slow.produce("automl", *[(bytes([i]), bytes(8)) for i in range(10)])
+        sampler = NumpySampler(3, stratified=False)
+
+        reports = [job(sampler=sampler, stream_source=s).run() for s in (broker, slow)]
+
+        assert reports[0].confusion_matrix == reports[1].confusion_matrix
+
+    def test_gaps(self, job, broker):
+        """What is shared out is what came, whatever was announced."""
+        announce(broker, validation_rate=0.2, test_rate=0.3)
+        compacted = Compacted(batch_size=3)
+        compacted.produce("automl", *[(bytes([i]), bytes(8)) for i in range(10)])
+
+        report = job(
+            stream_source=compacted, sampler=NumpySampler(3, stratified=False)
+        ).run()
+
+        assert StreamCounts(10, 9, 0) == report.stream
+        assert 3 == len(report.history)
+
+    def test_impossible(self, job, broker, backend, caplog):
+        """Labels that cannot be shared out are the message's fault."""
+        broker.produce("words", *[(b"\x00\x00\xc0\x3f", bytes(8))] * 4)
+        config = {**RAW_CONFIG, "label_type": "float32"}
+        announce(broker, topic="words:0:0:4", total_msg=4, input_config=config)
+        announce(broker)
+
+        with caplog.at_level(logging.WARNING):
+            job(sampler=NumpySampler(None, stratified=True)).run()
+
+        (skipped,) = [r for r in caplog.records if "skipped" in r.message]
+        assert skipped.reason.startswith("STREAMFIT_SPLIT=stratified: ")
+        assert 1 == len(backend.deliveries)
+
+
+class TestEmptyParts:
+    @pytest.mark.parametrize(
+        ("rates", "warned"),
+        [
+            ({"validation_rate": 0.01}, ["validation"]),
+            ({"test_rate": 0.01}, ["test"]),
+            ({"validation_rate": 0.01, "test_rate": 0.2}, ["validation"]),
+            ({"validation_rate": 0.2, "test_rate": 0.2}, []),
+            ({}, []),
+        ],
+    )
+    def test_warned(self, job, broker, backend, caplog, rates, warned):
+        """A part that was asked for but got nothing is no part; the log says so."""
+        announce(broker, **rates)
+
+        with caplog.at_level(logging.WARNING):
+            job().run()
+
+        messages = [r.message for r in caplog.records if "no example" in r.message]
+        assert [
+            {
+                "validation": "no example is left for validation",
+                "test": "no example is left for the test",
+            }[part]
+            for part in warned
+        ] == messages
+        assert 1 == len(backend.deliveries)
+
+    def test_of_2020(self, job, broker, caplog):
+        """What that dialect calls validation is there."""
+        announce(broker, validation_rate=0.25)
+
+        with caplog.at_level(logging.WARNING):
+            job(split=split_batches(2)).run()
+
+        assert not [r for r in caplog.records if "no example" in r.message]
 
 
 class TestControlTopic:

@@ -1,4 +1,4 @@
-"""Model files looked into, and written, without TensorFlow."""
+"""Model files in HDF5, looked into and written without TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from adapters.tensorflow import hdf5
+from adapters.tensorflow.files import hdf5
+from adapters.tensorflow.files import model_file as opened
+from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
 from tests.models import IN_2020, TRAINABLE, model_file
 
@@ -24,9 +25,9 @@ def digits(tmp_path: Path) -> Path:
     return Path(shutil.copy(model_file("digits"), tmp_path / "model.h5"))
 
 
-def refusal(path: Path) -> str:
+def refusal(path: Path, **settings: object) -> str:
     with pytest.raises(ModelInvalid) as refused:
-        hdf5.inspect(path)
+        opened(path, ModelSettings(**settings)).inspect()
     return str(refused.value)
 
 
@@ -39,28 +40,37 @@ class TestInspect:
     @pytest.mark.parametrize("name", TRAINABLE)
     def test_of_tensorflow_2_7(self, name):
         """Compiled models of today's platform pass."""
-        hdf5.inspect(model_file(name, "2.7"))
+        opened(model_file(name, "2.7"), ModelSettings()).inspect()
 
     @pytest.mark.parametrize("name", IN_2020)
     def test_of_tensorflow_2_2(self, name):
         """So do those of the platform of 2020."""
-        hdf5.inspect(model_file(name, "2.2"))
+        opened(model_file(name, "2.2"), ModelSettings()).inspect()
 
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b"", "not HDF5 but empty: the platform could not build the model"),
-            (b"\n <html><body>502", "not HDF5 but a web page, perhaps an error of a"),
-            (b"<!DOCTYPE html>", "not HDF5 but a web page"),
-            (b"Traceback (most\n  File", "not HDF5 but text: 'Traceback (most'"),
-            ("Modèle".encode(), "not HDF5 but text: 'Modèle'"),
+            (
+                b"",
+                "neither HDF5 nor zip but empty: the platform could not build",
+            ),
+            (
+                b"\n <html><body>502",
+                "neither HDF5 nor zip but a web page, perhaps an error of a",
+            ),
+            (b"<!DOCTYPE html>", "neither HDF5 nor zip but a web page"),
+            (
+                b"Traceback (most\n  File",
+                "neither HDF5 nor zip but text: 'Traceback (most'",
+            ),
+            ("Modèle".encode(), "neither HDF5 nor zip but text: 'Modèle'"),
             (
                 b"\x89HDF\n",
-                "not HDF5 but something else, which begins with 89 48 44 46",
+                "neither HDF5 nor zip but something else, which begins with 89 48",
             ),
             (
                 b"\x80\x04\x95",
-                "not HDF5 but something else, which begins with 80 04 95",
+                "neither HDF5 nor zip but something else, which begins with 80 04 95",
             ),
         ],
     )
@@ -70,14 +80,6 @@ class TestInspect:
         path.write_bytes(content)
 
         assert f"the model file is {message}" in refusal(path)
-
-    def test_zip(self, tmp_path):
-        """Keras 3's archives are called by their name."""
-        path = tmp_path / "model.h5"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("metadata.json", "{}")
-
-        assert "a zip archive, as Keras 3 writes (.keras)" in refusal(path)
 
     def test_missing(self, tmp_path):
         """No file is no model."""
@@ -99,15 +101,15 @@ class TestInspect:
 
     @pytest.mark.parametrize(
         ("version", "writer"),
-        [("3.15.1", "Keras 3.15.1"), ("1.2.2", "Keras 1.2.2"), ("20.1", "Keras 20.1")],
+        [("4.0.0", "Keras 4.0.0"), ("1.2.2", "Keras 1.2.2"), ("20.1", "Keras 20.1")],
     )
     def test_other_keras(self, digits, version, writer):
-        """Files of other generations of Keras are refused for now."""
+        """Files of other generations of Keras are refused."""
         with h5py.File(digits, "r+") as file:
             file.attrs["keras_version"] = version
 
         assert (
-            f"the model was written by {writer}, and only Keras 2 is supported"
+            f"the model was written by {writer}, and only Keras 2 and 3 are supported"
             == refusal(digits)
         )
 
@@ -120,9 +122,23 @@ class TestInspect:
 
     def test_not_compiled(self):
         """A model without loss and optimizer cannot be trained."""
-        assert "the model is not compiled (no training_config)" == refusal(
-            model_file("uncompiled")
+        assert (
+            "the model is not compiled: compile it before it is saved, or set "
+            "STREAMFIT_OPTIMIZER and STREAMFIT_LOSS (and STREAMFIT_METRICS, "
+            "STREAMFIT_LEARNING_RATE)" == refusal(model_file("uncompiled"))
         )
+
+    def test_half_compiled(self):
+        """An optimizer without a loss is not enough, ..."""
+        assert "the model is not compiled" in refusal(
+            model_file("uncompiled"), streamfit_optimizer="adam"
+        )
+
+    def test_compiled_by_variables(self):
+        """... but both are."""
+        settings = ModelSettings(streamfit_optimizer="adam", streamfit_loss="mse")
+
+        opened(model_file("uncompiled"), settings).inspect()
 
     def test_lambda_inside(self):
         """A Lambda layer, which loading would run, is found inside another model."""
@@ -161,7 +177,7 @@ class TestInspect:
         zeros = {"class_name": "Zeros", "config": {}, "module": "keras.initializers"}
         set_json(digits, "model_config", {**good, "more": zeros})
 
-        hdf5.inspect(digits)
+        opened(digits, ModelSettings()).inspect()
 
     def test_not_json(self, digits):
         """A broken description is named."""
@@ -191,15 +207,51 @@ class TestInspect:
             digits
         )
 
+    def test_too_large(self, digits):
+        """Arrays that a few bytes declare are counted before anybody reads them."""
+        with h5py.File(digits, "r+") as file:
+            file.create_dataset(
+                "model_weights/bomb", (1 << 20, 1 << 20), "f4", chunks=(64, 64)
+            )
+        assert digits.stat().st_size < 100_000
+
+        assert (
+            "the arrays of the HDF5 file take more than 2147483648 bytes "
+            "(STREAMFIT_MAX_MODEL_BYTES): model_weights/bomb" == refusal(digits)
+        )
+
+    def test_too_large_in_sum(self, digits):
+        """So are many that are small, by the limit that is set."""
+        assert "more than 4000 bytes" in refusal(digits, streamfit_max_model_bytes=4000)
+        opened(digits, ModelSettings(streamfit_max_model_bytes=5_000_000)).inspect()
+
+    def test_text_of_any_length(self, digits):
+        """Texts may be stored once and read many times: weights are none."""
+        with h5py.File(digits, "r+") as file:
+            file["model_weights/texts"] = np.full(3, "x", object)
+
+        assert (
+            "the HDF5 file holds an array that is no numbers: model_weights/texts"
+            == refusal(digits)
+        )
+
+    def test_deep(self, digits):
+        """A description that would exhaust the stack is refused."""
+        with h5py.File(digits, "r+") as file:
+            file.attrs["model_config"] = "[" * 300 + "]" * 300
+
+        assert "the model's description is too deep" == refusal(digits)
+
     def test_without_tensorflow(self):
-        """Looking into a model imports no TensorFlow, which takes seconds."""
+        """Looking into a model leaves neither TensorFlow nor HDF5 behind."""
         program = (
             "import sys\n"
             "from pathlib import Path\n"
             "from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer\n"
             "trainer = TensorFlowTrainer(TensorFlowSettings(32), Path('.'), False)\n"
             "trainer.inspect(Path(sys.argv[1]))\n"
-            "print(sorted({'h5py', 'tensorflow', 'tf_keras'} & set(sys.modules)))\n"
+            "vendors = {'h5py', 'keras', 'tensorflow', 'tf_keras'}\n"
+            "print(sorted(vendors & set(sys.modules)))\n"
         )
 
         printed = subprocess.run(
@@ -210,7 +262,7 @@ class TestInspect:
             cwd=Path(__file__).parents[2],
         ).stdout
 
-        assert "['h5py']\n" == printed
+        assert "[]\n" == printed
 
 
 def datasets(path: Path) -> dict[str, np.ndarray]:
@@ -295,5 +347,8 @@ class TestGraft:
     )
     def test_misfit(self, digits, tmp_path, weights, spoil):
         """Weights that do not fit one by one are refused, not squeezed in."""
-        with pytest.raises(ValueError, match=r"is longer|is shorter|is float32"):
+        misfit = r"is longer|is shorter|is float32"
+        with pytest.raises(ValueError, match=misfit):
             hdf5.graft(digits, spoil(weights), tmp_path / "trained.h5")
+        with pytest.raises(ValueError, match=misfit):  # found before training
+            hdf5.require_places(digits, spoil(weights))

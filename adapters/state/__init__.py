@@ -1,0 +1,5 @@
+"""What a job keeps in a folder, so that it can be killed at any moment."""
+
+from adapters.state.journal import FolderJournal, StateSettings
+
+__all__ = ["FolderJournal", "StateSettings"]

@@ -1,0 +1,132 @@
+"""
+Folders that are there as a whole or not at all.
+
+Files are written beside the place, forced to the disk, listed with their digests, and
+moved into place by one rename.  Whoever finds the folder checks the list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from attrs import define
+
+_LIST = "sealed.json"
+_CHUNK = 1 << 20
+
+
+@define
+class Damaged(Exception):
+    """
+    A folder is not what was sealed.
+
+    Attributes:
+        reason: One sentence that says why.
+    """
+
+    reason: str
+
+
+def seal(
+    folder: Path, write: Callable[[Path], None], note: Mapping[str, object]
+) -> None:
+    """
+    Write *folder*; what was there before is replaced once the new one is safe.
+
+    Args:
+        folder: Its parent exists.
+
+        write: Fills an empty folder; subfolders are fine.
+
+        note: Facts to keep with it, JSON.
+
+    Raises:
+        OSError: There is no room, or no right to write.
+    """
+    beside, old = (folder.with_name(f"{folder.name}.{end}") for end in ("new", "old"))
+    remove(beside)
+    beside.mkdir()
+    try:
+        write(beside)
+        files = {str(path.relative_to(beside)): _sync(path) for path in _files(beside)}
+        (beside / _LIST).write_text(json.dumps({"files": files, "note": dict(note)}))
+        _sync(beside / _LIST)
+        _sync_folder(beside)
+    except BaseException:
+        remove(beside)
+        raise
+    remove(old)
+    if folder.exists():
+        folder.rename(old)
+    beside.rename(folder)
+    _sync_folder(folder.parent)
+    remove(old)
+
+
+def unseal(folder: Path) -> Mapping[str, object] | None:
+    """
+    Return the note of *folder*, or of the one that it was about to replace.
+
+    Returns:
+        None if there is no such folder.
+
+    Raises:
+        Damaged: Files are missing, or not what they were.
+    """
+    old = folder.with_name(f"{folder.name}.old")
+    if not folder.exists() and old.exists():  # it broke off between the two renames
+        old.rename(folder)
+    if not folder.exists():
+        return None
+    try:
+        told = json.loads((folder / _LIST).read_text())
+        files, note = dict(told["files"]), dict(told["note"])
+        found = {str(path.relative_to(folder)): path for path in _files(folder)}
+        found.pop(_LIST)
+        if found.keys() != files.keys():
+            raise Damaged(f"{folder}: other files than were sealed")
+        for name, path in found.items():
+            if _digest(path) != files[name]:
+                raise Damaged(f"{path}: not the bytes that were sealed")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{folder}: {error!r:.200}") from error
+    return note
+
+
+def remove(folder: Path) -> None:
+    """Remove *folder*, if it is there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _sync(path: Path) -> str:
+    """Force a file to the disk and return its digest."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return _digest(path)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

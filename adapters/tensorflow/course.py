@@ -1,0 +1,138 @@
+"""What happens after every epoch: report, and an eye on the loss."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import define, field
+
+from adapters.tensorflow.settings import TensorFlowSettings
+from domain.report import EpochMetrics, Metrics
+from ports import EpochListener
+
+log = logging.getLogger(__name__)
+
+
+@define
+class Course:
+    """
+    The course of one training.
+
+    Attributes:
+        keras_model: The model in training.
+
+        settings: When to end early, and whose epoch's weights to keep.
+
+        watched: Which loss is watched: ``loss`` or ``val_loss``.
+
+        listener: Is told of every epoch.
+    """
+
+    keras_model: Any
+    settings: TensorFlowSettings
+    watched: str
+    listener: EpochListener
+    _best: float = field(default=math.inf, init=False)
+    _best_epoch: int | None = field(default=None, init=False)
+    _first_epoch: int | None = field(default=None, init=False)
+    _last_epoch: int = field(default=0, init=False)
+    _weights: list[np.ndarray] | None = field(default=None, init=False)
+    _diverged: bool = field(default=False, init=False)
+
+    def epoch_ended(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        """Tell of *epoch* (from 0), of which Keras reports *logs*."""
+        metrics = scalars(self.keras_model, logs)
+        validation = {k: v for k, v in metrics.items() if k.startswith("val_")}
+        self._warn_if_diverged(epoch, metrics)
+        self.listener(
+            EpochMetrics(
+                training={k: v for k, v in metrics.items() if k not in validation},
+                validation={k.removeprefix("val_"): v for k, v in validation.items()},
+            )
+        )
+        self._last_epoch = epoch
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+        if self.watched in metrics:  # validation may come less often
+            self._watch(epoch, metrics[self.watched])
+
+    def end(self) -> None:
+        """Give the model the weights that are wanted."""
+        if self._weights is not None and self._best_epoch != self._last_epoch:
+            self.keras_model.set_weights(self._weights)
+            log.info(
+                "weights of the best epoch",
+                extra={"epoch": _told(self._best_epoch), self.watched: self._best},
+            )
+
+    def _watch(self, epoch: int, loss: float) -> None:
+        patience = self.settings.streamfit_early_stopping
+        if loss < self._best:  # not so for NaN
+            self._best, self._best_epoch = loss, epoch
+            if self.settings.streamfit_checkpoint_best:
+                self._weights = self.keras_model.get_weights()
+            return
+        best = self._first_epoch if self._best_epoch is None else self._best_epoch
+        if patience is not None and epoch - (best or 0) >= patience:
+            self.keras_model.stop_training = True
+            log.info(
+                "training ends early: the loss is not getting better",
+                extra={
+                    "epoch": _told(epoch),
+                    "best_epoch": _told(self._best_epoch),
+                    "watched": self.watched,
+                    "best": self._best,
+                },
+            )
+
+    def _warn_if_diverged(self, epoch: int, metrics: Metrics) -> None:
+        found = [
+            n for n in ("loss", "val_loss") if not math.isfinite(metrics.get(n, 0))
+        ]
+        if found and not self._diverged:
+            self._diverged = True
+            log.warning(
+                "the loss is no longer a number: training diverges",
+                extra={"epoch": _told(epoch), "metrics": found},
+            )
+
+
+def scalars(keras_model: Any, metrics: Mapping[str, Any]) -> Metrics:
+    """Return the metrics that are one number each, in the order of Keras 2."""
+    numbers = {k: float(v) for k, v in metrics.items() if np.ndim(v) == 0}
+    if len(numbers) < len(metrics):
+        log.warning(
+            "metrics left out: not one number each",
+            extra={"metrics": sorted(metrics.keys() - numbers.keys())},
+        )
+    order = dict.fromkeys(_in_order(keras_model))
+    ranks = {name: rank for rank, name in enumerate(order)}
+    names = sorted(numbers, key=lambda n: ranks.get(n.removeprefix("val_"), len(ranks)))
+    return {name: numbers[name] for name in names}
+
+
+def _in_order(keras_model: Any) -> Iterator[str]:
+    """
+    Yield the names of losses and metrics as Keras 2 orders them.
+
+    Keras 3 sorts them by name, and its metrics do not know whose output's they are.
+    """
+    yield "loss"
+    outputs = list(getattr(keras_model, "output_names", None) or ())
+    yield from (f"{output}_loss" for output in outputs)
+    names = [
+        metric.name
+        for group in keras_model.metrics
+        for metric in getattr(group, "metrics", (group,))
+    ]
+    yield from names
+    yield from (f"{output}_{name}" for output in outputs for name in names)
+
+
+def _told(epoch: int | None) -> int | None:
+    """Return the number of *epoch* (from 0) as people count."""
+    return None if epoch is None else epoch + 1

@@ -1,0 +1,209 @@
+"""
+How a model is compiled after loading, so that its metrics mean what they did.
+
+``metrics=["accuracy"]`` asks Keras to choose the kind of accuracy by the shape of the
+labels.  A model that was never trained has seen none, so later versions write the
+wrong kind into its file, under the right name (tensorflow issue 42045).  And whatever
+stands in a file, loading settles the kind before there are labels.  Compiling again
+with the word itself leaves the choice to the first batch, as for a fresh model.
+
+Variables may replace each part, and have to where a model came uncompiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from adapters.tensorflow.files.format import Engine
+from adapters.tensorflow.model_settings import ModelSettings
+from domain.errors import ModelInvalid, SettingsInvalid
+
+_ACCURACY = {
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+}
+_CROSSENTROPY = {
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+}
+_ALIASES: Mapping[str, set[str]] = {
+    "accuracy": _ACCURACY,
+    "acc": _ACCURACY,
+    "crossentropy": _CROSSENTROPY,
+    "ce": _CROSSENTROPY,
+}
+"""The words that Keras resolves by shape, and what they may have become."""
+
+
+def require_compiled(
+    training_config: Mapping[str, Any] | None, settings: ModelSettings
+) -> None:
+    """
+    Refuse a model that nobody has compiled, nor is going to.
+
+    Raises:
+        ModelInvalid: The file does not say how to train, and the variables do not.
+    """
+    if training_config is None and not settings.compiles:
+        raise ModelInvalid(
+            "the model is not compiled: compile it before it is saved, or set "
+            "STREAMFIT_OPTIMIZER and STREAMFIT_LOSS (and STREAMFIT_METRICS, "
+            "STREAMFIT_LEARNING_RATE)"
+        )
+
+
+def compile_model(
+    model: Any,
+    engine: Engine,
+    training_config: Mapping[str, Any] | None,
+    settings: ModelSettings,
+) -> None:
+    """
+    Compile *model*, which has its optimizer already if it brought one with a state.
+
+    Args:
+        model: The model, just loaded.
+
+        engine: Whose model it is.
+
+        training_config: How it was compiled, in Keras's own form; if it was.
+
+        settings: What is to be otherwise.
+
+    Raises:
+        SettingsInvalid: Keras does not know what *settings* ask for.
+    """
+    config = training_config or {}
+    # The only output of a Sequential, in Keras 3, has no name.
+    outputs = list(getattr(model, "output_names", None) or ["output"])
+    arguments = compile_arguments(config, outputs, engine)
+    optimizer = getattr(model, "optimizer", None)
+    if settings.streamfit_optimizer is not None:
+        optimizer = _known(engine.optimizers, "optimizer", settings.streamfit_optimizer)
+    elif optimizer is None:
+        optimizer = engine.optimizers.deserialize(_optimizer_config(config))
+    if settings.streamfit_learning_rate is not None:
+        optimizer = _with_rate(optimizer, settings.streamfit_learning_rate)
+    if settings.streamfit_loss is not None:
+        _known(engine.losses, "loss", settings.streamfit_loss)
+        arguments |= {"loss": settings.streamfit_loss, "loss_weights": None}
+    if settings.streamfit_metrics is not None:
+        for name in settings.streamfit_metrics:
+            if name not in _ALIASES:
+                _known(engine.metrics, "metrics", name)
+        names = list(settings.streamfit_metrics)
+        metrics = [names for _ in outputs] if len(outputs) > 1 else names
+        arguments |= {"metrics": metrics, "weighted_metrics": None}
+    model.compile(optimizer=optimizer, **arguments)
+
+
+def _optimizer_config(config: Mapping[str, Any]) -> Any:
+    """Return what a file says of the optimizer, by either of the names for it."""
+    return config.get("optimizer_config") or config.get("optimizer")
+
+
+def _with_rate(optimizer: Any, rate: float) -> Any:
+    """Return *optimizer* at another rate; in place of a schedule, one like it."""
+    try:
+        optimizer.learning_rate = rate
+    except TypeError:
+        config = {**optimizer.get_config(), "learning_rate": rate}
+        return type(optimizer).from_config(config)
+    return optimizer
+
+
+def _known(module: Any, variable: str, name: str) -> Any:
+    """Return what Keras calls *name*."""
+    try:
+        known = module.get(name)
+    except (ValueError, TypeError):
+        known = name
+    if isinstance(known, str):  # Keras 2 hands back what it does not know
+        raise SettingsInvalid(f"STREAMFIT_{variable.upper()}: Keras knows no {name!r}")
+    return known
+
+
+def compile_arguments(
+    training_config: Mapping[str, Any], outputs: Sequence[str], engine: Engine
+) -> dict[str, Any]:
+    """
+    Return what was given to Keras's `compile`, the optimizer apart.
+
+    Args:
+        training_config: The part of a model file that Keras wrote then.
+
+        outputs: Names of the model's outputs.
+
+        engine: Whose model it is.
+    """
+
+    def loss(config: Any, _: str | None) -> Any:
+        named = isinstance(config, str)
+        return config if named else _deserialized(config, engine, engine.losses)
+
+    def metric(config: Any, output: str | None) -> Any:
+        return _metric(config, output if len(outputs) > 1 else None, engine)
+
+    return {
+        "loss": _map(training_config.get("loss"), outputs, loss),
+        "metrics": _map(training_config.get("metrics"), outputs, metric),
+        "weighted_metrics": _map(
+            training_config.get("weighted_metrics"), outputs, metric
+        ),
+        "loss_weights": training_config.get("loss_weights"),
+    }
+
+
+def _map(
+    config: Any,
+    outputs: Sequence[str],
+    make: Callable[[Any, str | None], Any],
+    output: str | None = None,
+) -> Any:
+    """
+    Return the structure of *config*, with what *make* makes of each element.
+
+    Where the structure has one place per output, by name or in order, *make* is told
+    the output's name.
+    """
+    if isinstance(config, dict) and "class_name" not in config:
+        return {name: _map(c, outputs, make, name) for name, c in config.items()}
+    if isinstance(config, list):
+        by_output = output is None and any(isinstance(c, list) for c in config)
+        names = outputs if by_output else [output] * len(config)
+        return [
+            _map(c, outputs, make, name) for name, c in zip(names, config, strict=True)
+        ]
+    return None if config is None else make(config, output)
+
+
+def _metric(config: Any, output: str | None, engine: Engine) -> Any:
+    """Return a metric for `compile`: a name that Keras knows, or an object."""
+    if isinstance(config, str):
+        return config
+    if not isinstance(config.get("config"), dict):  # a function
+        return _deserialized(config, engine, engine.metrics)
+    inner = dict(config["config"])
+    name = inner.get("name")
+    if isinstance(name, str):
+        # Keras put the output's name in front, and will do so again.
+        inner["name"] = name = name.removeprefix(f"{output}_")
+        if _is_alias(name.lower().removeprefix("weighted_"), inner.get("fn")):
+            return name.removeprefix("weighted_")
+    return _deserialized({**config, "config": inner}, engine, engine.metrics)
+
+
+def _deserialized(config: Any, engine: Engine, module: Any) -> Any:
+    """Return what *config* describes, in the old manner or in that of Keras 3."""
+    if "registered_name" in config:
+        return engine.saving.deserialize_keras_object(config)
+    return module.deserialize(config)
+
+
+def _is_alias(name: str, function: object) -> bool:
+    if isinstance(function, dict):  # as the last Keras 2 wrote it
+        function = function.get("config")
+    return isinstance(function, str) and function in _ALIASES.get(name, ())

@@ -1,0 +1,59 @@
+"""What every kind of model file can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import frozen
+
+Engine = Any
+"""The Keras that a file is for: the module `keras` (3) or `tf_keras` (2)."""
+
+
+@frozen
+class LoadedModel:
+    """
+    A model out of its file.
+
+    Attributes:
+        keras_model: The model, compiled.
+
+        engine: Whose model it is.
+    """
+
+    keras_model: Any
+    engine: Engine
+
+
+class ModelFile(Protocol):
+    """An untrained model in a file, of a kind that has been told by its content."""
+
+    def inspect(self) -> None:
+        """
+        Look into the file without any Keras, and without running what is in it.
+
+        Raises:
+            ModelInvalid: The model cannot be trained, or not safely.
+        """
+        ...
+
+    def load(self) -> LoadedModel:
+        """
+        Inspect the file and load it afresh.
+
+        Raises:
+            ModelInvalid: The file holds no model that Keras can load and train.
+
+            SettingsInvalid: Keras does not know what the variables ask for.
+        """
+        ...
+
+    def save(self, keras_model: Any, folder: Path) -> Path:
+        """
+        Write a file of the same kind for *keras_model*, which was loaded from this one.
+
+        Returns:
+            A new file in *folder*.
+        """
+        ...

@@ -1,0 +1,67 @@
+"""
+Looks into a model file in a process of its own.
+
+Afterwards the job waits, perhaps for days, and need not keep what looking took: HDF5's
+library alone is a seventh of its memory.  Nor does a file that makes that library crash
+take the job along.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+
+from adapters.tensorflow.model_settings import ModelSettings
+from domain.errors import ModelInvalid, Unavailable
+
+_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
+
+
+def inspect(path: Path, settings: ModelSettings) -> None:
+    """
+    Look into *path* without TensorFlow.
+
+    Raises:
+        ModelInvalid: It holds no model that can be trained.
+
+        Unavailable: Somebody, or the kernel for want of memory, put an end to it.
+    """
+    told = (str(path), json.dumps(attrs.asdict(settings)))
+    looked = subprocess.run(  # noqa: S603  # this module
+        [sys.executable, "-P", "-m", __name__, *told],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if looked.returncode == os.EX_DATAERR:
+        raise ModelInvalid(json.loads(looked.stdout))
+    if -looked.returncode in _CRASHES:
+        name = signal.Signals(-looked.returncode).name
+        raise ModelInvalid(f"the model file makes its reader crash: {name}")
+    if looked.returncode < 0:
+        name = signal.Signals(-looked.returncode).name
+        raise Unavailable(f"{path}: looking into the model was ended by {name}")
+    if looked.returncode:
+        raise RuntimeError(f"looking into the model failed: {looked.stderr}")
+
+
+def main(path: str, settings: str) -> int:
+    """Do it here; the reason for a refusal goes to standard output, as JSON."""
+    from adapters.tensorflow.files import model_file
+
+    try:
+        model_file(Path(path), ModelSettings(**json.loads(settings))).inspect()
+    except ModelInvalid as reason:
+        sys.stdout.write(json.dumps(str(reason)))
+        return os.EX_DATAERR
+    return os.EX_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

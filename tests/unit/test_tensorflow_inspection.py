@@ -1,0 +1,73 @@
+"""Model files, looked into by a process of its own; see also the contract."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from adapters.tensorflow import ModelSettings
+from adapters.tensorflow.inspection import inspect
+from domain.errors import ModelInvalid, Unavailable
+from tests.models import model_file
+
+
+@pytest.fixture
+def ended_by(tmp_path, monkeypatch):
+    """Return how to have the process end as told instead of looking."""
+
+    def end(how):
+        program = tmp_path / "python"
+        program.write_text(f"#!/bin/sh\n{how}\n")
+        program.chmod(0o700)
+        monkeypatch.setattr(sys, "executable", os.fspath(program))
+
+    return end
+
+
+def test_good():
+    """A model that can be trained passes."""
+    inspect(model_file("digits"), ModelSettings())
+
+
+def test_refused(tmp_path):
+    """The reason comes back as it was, whatever it quotes."""
+    path = tmp_path / "model"
+    path.write_text("Zugriff verweigert: ä")
+
+    with pytest.raises(ModelInvalid, match="Zugriff verweigert: ä"):
+        inspect(path, ModelSettings())
+
+
+def test_settings_go_along():
+    """What the settings allow is allowed there, too."""
+    settings = ModelSettings(
+        streamfit_optimizer="adam", streamfit_loss="mse", streamfit_metrics=("mae",)
+    )
+
+    inspect(model_file("uncompiled"), settings)
+
+
+def test_crash(ended_by):
+    """A file that crashes its reader is refused, and the job lives."""
+    ended_by("kill -SEGV $$")
+
+    with pytest.raises(ModelInvalid, match="SIGSEGV"):
+        inspect(model_file("digits"), ModelSettings())
+
+
+def test_killed(ended_by):
+    """A reader that was killed says nothing about the file."""
+    ended_by("kill -KILL $$")
+
+    with pytest.raises(Unavailable, match="SIGKILL"):
+        inspect(model_file("digits"), ModelSettings())
+
+
+def test_bug(ended_by):
+    """Any other end is a bug, and its traceback is told."""
+    ended_by("echo NameError >&2; exit 1")
+
+    with pytest.raises(RuntimeError, match="NameError"):
+        inspect(model_file("digits"), ModelSettings())
