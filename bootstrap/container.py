@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from attrs import AttrsInstance, evolve
+from attrs import AttrsInstance, evolve, fields
 from dependency_injector import containers, providers
 
 from adapters.avro import AvroDecoder, Registry
@@ -26,18 +26,21 @@ from adapters.kafka import (
 )
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.broker import MemoryBroker
+from adapters.memory.journal import MemoryJournal
 from adapters.memory.rejected_records import MemoryRejectedRecords
 from adapters.memory.trainer import FakeTrainer
 from adapters.plots import confusion_matrix_png, learning_curves_png
 from adapters.raw import RawDecoder
 from adapters.sampling import SamplingSettings, sampler_for
 from adapters.spool import SpoolFor, SpoolSettings
+from adapters.state import FolderJournal, StateSettings
 from adapters.tensorflow import ModelSettings, TensorFlowSettings, TensorFlowTrainer
 from bootstrap import plugins
 from bootstrap.settings import Settings, check, load
 from domain.errors import SettingsInvalid
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
+from ports import Journal
 
 
 def _kafka_settings(environ: Mapping[str, str]) -> KafkaSettings:
@@ -54,6 +57,23 @@ def _dead_letters(
 def _registry(environ: Mapping[str, str]) -> Registry | None:
     settings = load(SchemaRegistrySettings, environ)
     return SchemaRegistry(settings) if settings.schema_registry_url else None
+
+
+def _journal(settings: StateSettings, workdir: Path) -> Journal:
+    folder = settings.streamfit_state_dir
+    return MemoryJournal(workdir) if folder is None else FolderJournal(folder)
+
+
+def _fingerprint(environ: Mapping[str, str]) -> str:
+    """Tell variables apart on which a result depends."""
+    classes: tuple[type[AttrsInstance], ...] = (
+        TensorFlowSettings,
+        ModelSettings,
+        SamplingSettings,
+    )
+    names = {f.name.upper() for cls in classes for f in fields(cls)}
+    names |= {"CASE", "CONF_MAT_CONFIG", "STREAMFIT_BAD_RECORDS", "STREAMFIT_ENGINE"}
+    return repr([(name, environ.get(name, "").strip()) for name in sorted(names)])
 
 
 class Container(containers.DeclarativeContainer):
@@ -169,6 +189,9 @@ class Container(containers.DeclarativeContainer):
         current=providers.Object(split_records),
         y2020=providers.Singleton(split_batches, settings.provided.batch),
     )
+    journal = providers.Singleton(
+        _journal, providers.Singleton(load, StateSettings, environ), workdir_path
+    )
     train_deployment = providers.Factory(
         TrainDeployment,
         deployment_id=settings.provided.deployment_id,
@@ -180,6 +203,8 @@ class Container(containers.DeclarativeContainer):
         model_repository=model_repository,
         trainer=trainer,
         result_sink=result_sink,
+        journal=journal,
+        fingerprint=providers.Callable(_fingerprint, environ),
         bad_records=bad_records.policy,
         rejected_records=rejected_records,
         sampler=sampler,
@@ -206,6 +231,7 @@ def check_environment(environ: Mapping[str, str]) -> None:
     classes: list[type[AttrsInstance]] = [
         Settings,
         SpoolSettings,
+        StateSettings,
         SamplingSettings,
         SchemaRegistrySettings,
     ]

@@ -6,12 +6,12 @@ import argparse
 import gc
 import logging
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 
 from bootstrap import logs, termination
 from bootstrap.container import Container, check_environment
+from bootstrap.signals import Signals
 from domain.errors import DeploymentInvalid, ModelInvalid, Unavailable
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ EXIT_CODES = {
     ModelInvalid: os.EX_DATAERR,  # 65
     DeploymentInvalid: os.EX_CONFIG,  # 78
     Unavailable: os.EX_TEMPFAIL,  # 75: worth a restart
-    Exception: os.EX_SOFTWARE,  # 70: a bug
+    BaseException: os.EX_SOFTWARE,  # 70: a bug
 }
 """First match wins; 0 means that the result was accepted."""
 
@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(environ: Mapping[str, str]) -> int:
     """Run one training job and return the process's exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signals = Signals()
+    signals.install()
     gc.set_threshold(*GC_THRESHOLDS)
     logs.configure("json")
     container = Container(environ=environ)
@@ -60,7 +61,11 @@ def train(environ: Mapping[str, str]) -> int:
         settings = container.settings()
         logs.configure(settings.streamfit_log, deployment_id=settings.deployment_id)
         report = container.train_deployment().run()
-    except Exception as error:  # a process answers for everything
+    except (Exception, SystemExit) as error:  # a process answers for everything
+        if signals.code is not None:  # whatever a library made of being interrupted
+            log.info("stopped", extra={"exit_code": signals.code})
+            termination.write(environ, termination.stopped(signals.code))
+            return signals.code
         code = next(c for kind, c in EXIT_CODES.items() if isinstance(error, kind))
         log.error(
             "job failed",
@@ -69,9 +74,6 @@ def train(environ: Mapping[str, str]) -> int:
         )
         termination.write(environ, termination.failure(error, code))
         return code
-    except SystemExit as stop:
-        termination.write(environ, termination.stopped(stop.code))
-        raise
     finally:
         container.shutdown_resources()
     termination.write(environ, termination.success(report))

@@ -21,11 +21,11 @@ DEFAULT = "/dev/termination-log"
 _MESSAGE = 2000
 """Characters; Kubernetes cuts the whole off at 4096 bytes."""
 
-HINTS: Mapping[type[Exception], str] = {
+HINTS: Mapping[type[BaseException], str] = {
     ModelInvalid: "send another model: a restart does not help",
     DeploymentInvalid: "correct the deployment's settings: a restart does not help",
     Unavailable: "restart once brokers and back-end are there again",
-    Exception: "a bug: please report it with the log",
+    BaseException: "a bug: please report it with the log",
 }
 """What to do, by the kind of error; the first match counts."""
 
@@ -41,7 +41,7 @@ def success(report: TrainingReport) -> dict[str, object]:
     }
 
 
-def failure(error: Exception, code: int) -> dict[str, object]:
+def failure(error: BaseException, code: int) -> dict[str, object]:
     """Return what to say of a job that ended with *error*."""
     message = str(error)
     place, found, _ = message.partition(": ")
@@ -54,7 +54,7 @@ def failure(error: Exception, code: int) -> dict[str, object]:
     }
 
 
-def stopped(code: object) -> dict[str, object]:
+def stopped(code: int) -> dict[str, object]:
     """Return what to say of a job that was told to stop."""
     message, hint = "stopped by a signal", "restart to begin again"
     return {"code": code, "class": "Stopped", "message": message, "hint": hint}

@@ -16,6 +16,7 @@ from attrs import asdict, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.errors import RequestRejected, Unavailable
+from domain.identity import identity
 from domain.intake import Intake, Part, StreamShorter
 from domain.report import EpochMetrics, TrainingReport
 from domain.request import DeploymentId, TrainingRequest
@@ -25,6 +26,7 @@ from ports import (
     ControlSource,
     Dataset,
     DecoderFactory,
+    Journal,
     ModelRepository,
     RejectedRecords,
     ResultSink,
@@ -44,6 +46,11 @@ class TrainDeployment:
 
     Attributes:
         split: How the stream is shared out, which depends on the platform's dialect.
+
+        journal: Where a trained model is safe until it is delivered, and where it is
+            noted that it was.
+
+        fingerprint: Tells settings apart on which the result depends.
 
         bad_records: How many records may be bad.
 
@@ -65,6 +72,8 @@ class TrainDeployment:
     model_repository: ModelRepository
     trainer: Trainer
     result_sink: ResultSink
+    journal: Journal
+    fingerprint: str = ""
     bad_records: BadRecordPolicy = field(factory=BadRecordPolicy)
     rejected_records: RejectedRecords | None = None
     sampler: Sampler | None = None
@@ -91,7 +100,7 @@ class TrainDeployment:
                 continue
             log.info("control message received", extra={"position": message.position})
             try:
-                return self._train(untrained, message.open())
+                return self._serve(untrained, message.open())
             except RequestRejected as reason:
                 log.warning(
                     "control message skipped",
@@ -99,8 +108,30 @@ class TrainDeployment:
                 )
         raise Unavailable("the control topic ended")
 
-    def _train(self, untrained: Path, request: TrainingRequest) -> TrainingReport:
-        """Train on the stream that *request* names, and deliver the result."""
+    def _serve(self, untrained: Path, request: TrainingRequest) -> TrainingReport:
+        """Deliver the result of *request* once, whatever was done about it before."""
+        run = self.journal.run(
+            identity(self.deployment_id, request, untrained, self.fingerprint)
+        )
+        if run.delivered is not None:
+            log.info("result was delivered before")
+            return run.delivered
+        result = run.outbox()
+        if result is None:
+            result = run.put_into_outbox(*self._train(untrained, request))
+            log.info("result is safe")
+        else:
+            log.info("trained before: the result is delivered now")
+        report, model = result
+        self.result_sink.deliver(report, model)
+        run.finish(report)
+        log.info("result delivered", extra={"training_time": report.training_time})
+        return report
+
+    def _train(
+        self, untrained: Path, request: TrainingRequest
+    ) -> tuple[TrainingReport, Path]:
+        """Train on the stream that *request* names."""
         decoder = self.decoder_for(request.decoder)
         self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
         ranges = self.stream_source.resolve(request.ranges)
@@ -128,9 +159,7 @@ class TrainDeployment:
                 )
                 report, model = self._fit(untrained, request, stream, found)
             _log_stream(stream, request)
-        self.result_sink.deliver(report, model)
-        log.info("result delivered", extra={"training_time": report.training_time})
-        return report
+        return report, model
 
     def _fit(
         self, untrained: Path, request: TrainingRequest, stream: Intake, expected: int

@@ -12,6 +12,7 @@ from adapters.http import HttpSettings
 from adapters.kafka import KafkaSettings, SchemaRegistrySettings
 from adapters.sampling import SamplingSettings
 from adapters.spool import SpoolSettings
+from adapters.state import StateSettings
 from adapters.tensorflow import ModelSettings, TensorFlowSettings
 from bootstrap.main import EXIT_CODES
 from bootstrap.settings import Settings
@@ -20,6 +21,7 @@ README = Path(__file__).parents[1].joinpath("README.md").read_text()
 SETTINGS = (
     Settings,
     SpoolSettings,
+    StateSettings,
     SamplingSettings,
     KafkaSettings,
     SchemaRegistrySettings,

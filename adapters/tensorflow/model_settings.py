@@ -48,6 +48,13 @@ def _switch(text: str | bool) -> bool:  # noqa: FBT001
     return switches[str(text).lower()]
 
 
+def _precision(text: str | None) -> str | None:
+    """Return a type of 16 bits."""
+    if text not in {None, "bfloat16", "float16"}:
+        raise ValueError(f"want bfloat16 or float16, got {text!r}")
+    return text
+
+
 def _at_least_one(_: object, __: Attribute[int], value: int) -> None:
     if value < 1:
         raise ValueError(f"want at least 1, got {value!r}")
@@ -72,6 +79,9 @@ class ModelSettings:
         streamfit_learning_rate: Takes the place of the optimizer's own rate, or of its
             schedule.
 
+        streamfit_mixed_precision: ``bfloat16`` or ``float16``: what layers compute in,
+            those of the outputs apart; None for what the model says.
+
         streamfit_max_model_bytes: The most that a model may take: the arrays of its
             file, an unpacked archive, the weights that it asks for.
 
@@ -83,6 +93,7 @@ class ModelSettings:
     streamfit_loss: str | None = field(default=None, converter=_one_name)
     streamfit_metrics: tuple[str, ...] | None = field(default=None, converter=_names)
     streamfit_learning_rate: float | None = field(default=None, converter=_rate)
+    streamfit_mixed_precision: str | None = field(default=None, converter=_precision)
     streamfit_max_model_bytes: int = field(default=2 << 30, validator=_at_least_one)
     streamfit_allow_unsafe_models: bool = field(default=False, converter=_switch)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ class KafkaTopics:
         wanted = NewTopic(topic, partitions, config=named)
         (made,) = self._admin.create_topics([wanted]).values()
         made.result(30)
+        self._await_leaders(topic, partitions)
 
     def ensure(self, topic: str, partitions: int = 1) -> None:
         """Make a topic unless it is there with that many partitions."""
@@ -79,6 +81,26 @@ class KafkaTopics:
             wanted = [NewPartitions(topic, partitions)]
             (made,) = self._admin.create_partitions(wanted).values()
             made.result(30)
+            self._await_leaders(topic, partitions)
+
+    def _await_leaders(self, topic: str, partitions: int) -> None:
+        """Wait until each partition answers: a broker learns of them a little later."""
+        wanted = {
+            TopicPartition(topic, number): OffsetSpec.earliest()
+            for number in range(partitions)
+        }
+        give_up_at = time.monotonic() + 30
+        while True:
+            # What a client knows of a topic may be older than the partition.
+            admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 0})
+            try:
+                for answer in admin.list_offsets(wanted).values():
+                    answer.result(10)
+            except KafkaException:
+                assert time.monotonic() < give_up_at
+                time.sleep(0.05)
+            else:
+                return
 
     def delete(self, topic: str) -> None:
         """Delete a topic with all that is in it."""

@@ -117,3 +117,15 @@ def test_unwritable(offline):
 def test_hints():
     """Every kind of error that has an exit code has a hint."""
     assert list(EXIT_CODES) == list(HINTS)
+
+
+@pytest.mark.kafka
+def test_ctrl_c(backend, variables):
+    """Ctrl-C ends the job like SIGTERM, with its own code and without a traceback."""
+    with running({**variables, "RESULT_URL": backend.url}) as job:
+        job.wait_for("waiting for a control message")
+        job.process.send_signal(signal.SIGINT)
+        code = job.wait()
+
+    assert 130 == code
+    assert [] == job.foreign

@@ -11,6 +11,7 @@ import pytest
 from adapters.formats import Formats
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.broker import MemoryBroker
+from adapters.memory.journal import MemoryJournal
 from adapters.memory.trainer import FakeModel, FakeTrainer
 from adapters.raw import RawDecoder
 from adapters.sampling import NumpySampler
@@ -76,6 +77,7 @@ def job(broker, backend, tmp_path):
                 "model_repository": backend,
                 "trainer": FakeTrainer(epochs=3, workdir=tmp_path),
                 "result_sink": backend,
+                "journal": MemoryJournal(tmp_path),
                 "wants_confusion_matrix": True,
                 "clock": count(step=5).__next__,
                 **parts,
@@ -436,3 +438,94 @@ class TestBackEnd:
 
         with pytest.raises(DeploymentInvalid):
             job().run()
+
+
+class TestJournal:
+    @pytest.fixture
+    def journal(self, tmp_path):
+        return MemoryJournal(tmp_path)
+
+    @pytest.fixture
+    def counted(self, tmp_path):
+        """A trainer that counts what it is asked to load."""
+
+        class Counting(FakeTrainer):
+            loaded = 0
+
+            def load(self, model):
+                Counting.loaded += 1
+                return super().load(model)
+
+        return Counting(epochs=3, workdir=tmp_path)
+
+    def test_not_trained_twice(self, job, broker, backend, journal, counted):
+        """A job that is started again after its delivery returns the same report."""
+        announce(broker)
+        first = job(journal=journal, trainer=counted).run()
+        announce(broker)  # as the platform does without end
+
+        again = job(journal=journal, trainer=counted).run()
+
+        assert first == again
+        assert 1 == counted.loaded
+        assert 1 == len(backend.deliveries)
+
+    def test_delivered_after_a_failure(self, job, broker, backend, journal, counted):
+        """What could not be delivered is delivered later, and not trained again."""
+
+        class Away(MemoryBackend):
+            def deliver(self, report, model):
+                raise Unavailable("away")
+
+        announce(broker)
+        with pytest.raises(Unavailable, match="away"):
+            job(
+                journal=journal,
+                trainer=counted,
+                result_sink=Away(b"", counted.workdir),
+            ).run()
+
+        report = job(journal=journal, trainer=counted).run()
+
+        assert 1 == counted.loaded
+        ((delivered, model),) = [(d.report, d.model) for d in backend.deliveries]
+        assert report == delivered
+        assert model.endswith(b"trained for 3 epochs by FakeTrainer")
+
+    def test_other_settings(self, job, broker, backend, journal, counted):
+        """With other settings it is another training."""
+        announce(broker)
+        job(journal=journal, trainer=counted).run()
+
+        job(journal=journal, trainer=counted, fingerprint="another").run()
+
+        assert 2 == counted.loaded
+        assert 2 == len(backend.deliveries)
+
+    def test_other_model(self, job, broker, backend, journal, counted, tmp_path):
+        """Of another model it is another training."""
+        announce(broker)
+        job(journal=journal, trainer=counted).run()
+        other = MemoryBackend(b"another", tmp_path)
+
+        job(journal=journal, trainer=counted, model_repository=other).run()
+
+        assert 2 == counted.loaded
+        assert 2 == len(backend.deliveries)
+
+    def test_other_request(self, job, broker, backend, journal, counted):
+        """A request with other rates is trained on, though it names the same data."""
+        announce(broker)
+        job(journal=journal, trainer=counted).run()
+        other = MemoryBroker()
+        other.produce("automl", *[(bytes([i]), bytes(8)) for i in range(10)])
+        announce(other, validation_rate=0.5)
+
+        job(
+            journal=journal,
+            trainer=counted,
+            control_source=other,
+            stream_source=other,
+        ).run()
+
+        assert 2 == counted.loaded

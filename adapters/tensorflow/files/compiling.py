@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.tensorflow.files.format import Engine
+from adapters.tensorflow.files.precision import with_scaled_loss
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid, SettingsInvalid
 
@@ -87,6 +88,7 @@ def compile_model(
         optimizer = engine.optimizers.deserialize(_optimizer_config(config))
     if settings.streamfit_learning_rate is not None:
         optimizer = _with_rate(optimizer, settings.streamfit_learning_rate)
+    optimizer = with_scaled_loss(optimizer, engine, settings)
     if settings.streamfit_loss is not None:
         _known(engine.losses, "loss", settings.streamfit_loss)
         arguments |= {"loss": settings.streamfit_loss, "loss_weights": None}

@@ -17,6 +17,7 @@ from adapters.tensorflow.files.compiling import compile_model, require_compiled
 from adapters.tensorflow.files.configuration import parsed, refuse_code
 from adapters.tensorflow.files.engines import engine, engine_name, loading
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
 
@@ -61,6 +62,7 @@ class KerasArchive(ModelFile):
                 compile=own_optimizer,
                 safe_mode=not self.settings.streamfit_allow_unsafe_models,
             )
+            model = with_precision(model, keras, self.settings)
             compile_model(model, keras, training, self.settings)
         return LoadedModel(model, keras)
 

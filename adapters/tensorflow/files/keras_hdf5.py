@@ -15,6 +15,7 @@ from adapters.tensorflow.files.compiling import compile_model, require_compiled
 from adapters.tensorflow.files.configuration import refuse_code
 from adapters.tensorflow.files.engines import engine, engine_name, loading
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
 
@@ -89,6 +90,7 @@ class KerasHdf5(ModelFile):
         # Given an open file, Keras looks for no other format in it.
         with h5py.File(self.path) as file:
             model = keras.models.load_model(file, compile=own_optimizer)
+        model = with_precision(model, keras, self.settings)
         # The optimizer has its state from the file; metrics wait for the labels.
         compile_model(model, keras, described.training, self.settings)
         return model
@@ -104,6 +106,7 @@ class KerasHdf5(ModelFile):
                 compile=False,
                 safe_mode=not self.settings.streamfit_allow_unsafe_models,
             )
+        model = with_precision(model, keras, self.settings)
         compile_model(model, keras, described.training, self.settings)
         with h5py.File(self.path) as file:
             state = hdf5.optimizer_state(file)

@@ -22,6 +22,7 @@ from adapters.tensorflow.files.compiling import compile_model, require_compiled
 from adapters.tensorflow.files.configuration import parsed, refuse_code
 from adapters.tensorflow.files.engines import engine, loading
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.files.protobuf import fields, inside
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
@@ -64,6 +65,7 @@ class SavedModelFolder(ModelFile):
                 checkpoints.restore(model, variables)
             else:
                 model = keras.models.load_model(self.path)
+            model = with_precision(model, keras, self.settings)
             compile_model(
                 model, keras, description.get("training_config"), self.settings
             )
