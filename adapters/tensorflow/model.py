@@ -87,11 +87,17 @@ class TensorFlowModel(TrainableModel):
             options["class_weight"] = self._class_weights(training)
         pipeline = self._pipeline()
         passes = Passes(options.get("initial_epoch", 0))
-        data = pipeline.feed(training, endless=self._endless(steps), passes=passes)
+        times = self._times(steps)
+        if steps is None and not self._of_keras_3:
+            # In one go through all epochs: to begin anew costs as much as some steps.
+            # (Keras 3 would run a begun block on into the next epoch.)
+            options["steps_per_epoch"] = math.ceil(len(training) / self.settings.batch)
+            times = max(options["epochs"] - options.get("initial_epoch", 0), 1)
+        data = pipeline.feed(training, times=times, passes=passes)
         runs = [self._extent(training, steps)]
         if validation:
-            endless = self._endless(validation_steps)
-            options["validation_data"] = pipeline.feed(validation, endless=endless)
+            times = self._times(validation_steps)
+            options["validation_data"] = pipeline.feed(validation, times=times)
             runs.append(self._extent(validation, validation_steps))
         self._prepare(runs)
         course = Course(
@@ -113,7 +119,7 @@ class TensorFlowModel(TrainableModel):
         options = self._options(self.keras_model.evaluate, self.settings.kwargs_val)
         steps = options.get("steps")
         pipeline = self._pipeline()
-        data = pipeline.feed(dataset, endless=self._endless(steps))
+        data = pipeline.feed(dataset, times=self._times(steps))
         self._prepare([self._extent(dataset, steps)])
         with pipeline.errors_unchanged():
             metrics = self._run(
@@ -203,6 +209,10 @@ class TensorFlowModel(TrainableModel):
                 "STREAMFIT_CLASS_WEIGHTS: not for a model of several outputs"
             )
         return balanced(training)
+
+    def _times(self, steps: Scalar) -> int | None:
+        """Return how often data are repeated; None for without end."""
+        return None if self._endless(steps) else 1
 
     def _endless(self, steps: Scalar) -> bool:
         return self.repeat and steps is not None

@@ -22,8 +22,11 @@ from ports import Dataset, EpochListener
 
 log = logging.getLogger(__name__)
 
-_CHUNK_ROWS = 8192
-_CHUNK_BYTES = 8 << 20
+_CHUNK_ROWS = 32768
+_CHUNK_BYTES = 16 << 20
+_AHEAD = 64
+_AHEAD_BYTES = 32 << 20
+_ALIGNMENT = 64  # bytes; what TensorFlow asks of memory that it takes over
 _MESSAGE = 300
 
 
@@ -73,7 +76,11 @@ class Pipeline:
     _listening: BaseException | None = field(default=None, init=False)
 
     def feed(
-        self, dataset: Dataset, *, endless: bool = False, passes: Passes | None = None
+        self,
+        dataset: Dataset,
+        *,
+        times: int | None = 1,
+        passes: Passes | None = None,
     ) -> Any:
         """
         Return *dataset* as a tf.data.Dataset of batches.
@@ -85,7 +92,8 @@ class Pipeline:
         Args:
             dataset: Read afresh in every pass, on a thread of TensorFlow.
 
-            endless: Whether it starts again when it ends.
+            times: How often the examples come, one pass after the other; None for
+                without end.
 
             passes: Counts the passes that training has made, if the order of the
                 examples may depend on it.
@@ -106,7 +114,7 @@ class Pipeline:
         # Of an unknown size, Keras asks for a batch too many, and optimizers count it.
         size = math.ceil(len(dataset) / self.batch)
         data = data.apply(tf.data.experimental.assert_cardinality(size))
-        return (data.repeat() if endless else data).prefetch(tf.data.AUTOTUNE)
+        return data.repeat(times).prefetch(_prefetched(spec.features, self.batch))
 
     def _read(
         self,
@@ -119,8 +127,8 @@ class Pipeline:
                 # A copy: TensorFlow would take over the array as it is, and lets a
                 # layer write its output over its input, even if that is read-only.
                 yield (
-                    np.array(batch.features, features.dtype.as_numpy_dtype),
-                    np.array(batch.labels, label.dtype.as_numpy_dtype),
+                    _aligned(batch.features, features.dtype.as_numpy_dtype),
+                    _aligned(batch.labels, label.dtype.as_numpy_dtype),
                 )
         except Exception as error:
             self._reading = error
@@ -202,6 +210,23 @@ def _signature(spec: TensorSpec, floats: str) -> Any:
     if np.issubdtype(dtype, np.floating):
         dtype = np.dtype(floats)
     return tf.TensorSpec((None, *spec.shape), dtype)
+
+
+def _aligned(values: Any, dtype: Any) -> np.ndarray:
+    """Return a copy of *values* that TensorFlow takes over without one more copy."""
+    array = np.asarray(values)
+    size = array.size * np.dtype(dtype).itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    copy: np.ndarray = memory[start : start + size].view(dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def _prefetched(features: TensorSpec, batch: int) -> int:
+    """Return how many batches are made beforehand: as many as a block may run."""
+    size = batch * np.dtype(features.dtype).itemsize * math.prod(features.shape)
+    return max(2, min(_AHEAD, _AHEAD_BYTES // max(size, 1)))
 
 
 def _chunk_rows(features: TensorSpec, batch: int) -> int:

@@ -56,6 +56,34 @@ COMPILED = {
         "metrics": ["accuracy"],
         "loss_weights": [0.25, 1.0],
     },
+    "bidirectional": lambda: {
+        "optimizer": legacy.Nadam(0.01),
+        "loss": tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "metrics": [
+            tf_keras.metrics.SparseTopKCategoricalAccuracy(2, name="top"),
+            "acc",
+        ],
+    },
+    "nested": lambda: {
+        "optimizer": legacy.Adagrad(0.05),
+        "loss": "mae",
+        "metrics": ["mse"],
+    },
+    "operations": lambda: {
+        "optimizer": legacy.SGD(),
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": ["accuracy"],
+    },
+    "mixed": lambda: {
+        "optimizer": legacy.Adam(0.01),
+        "loss": "mse",
+        "metrics": ["mae"],
+    },
+    "older": lambda: {
+        "optimizer": legacy.SGD(0.05, momentum=0.9, decay=0.1),
+        "loss": "mse",
+        "metrics": ["mae"],
+    },
 }
 """How make_models.py compiled them, said again by hand."""
 
