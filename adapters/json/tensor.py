@@ -1,22 +1,19 @@
-"""JSON: a number, an array or an object of numbers each in key and value."""
+"""One side of JSON records, from parsed text to an array."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import NoReturn, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from attrs import define, evolve, fields, frozen
+from attrs import evolve, frozen
 
-from adapters.wire.faults import BadRecord, Fault, rejected
-from adapters.wire.strict import structure
+from adapters.json.text import parse
+from adapters.wire.faults import BadRecord, Fault
 from adapters.wire.tensors import parse_dtype, parse_shape
-from domain.batches import Decoded, ExampleBatch, RecordBatch
 from domain.errors import MalformedRequest
-from ports import Decoder
 
 Numbers: TypeAlias = npt.NDArray[np.generic]
 
@@ -24,127 +21,8 @@ _EXACT = 1 << 53
 """Whole numbers up to here are exact in float64."""
 
 
-@frozen
-class JsonOptions:
-    """
-    The ``input_config`` of a JSON stream; nothing in it is required.
-
-    Attributes:
-        data_fields: The members of a value that is an object, in the order of the
-            model's input; by default those of the first good record, in its order.
-
-        label_fields: The members of a key that is an object.
-
-        data_type: Element type of the values, a name in wire.tensors.DTYPES.
-
-        label_type: Element type of the keys; by default ``int64`` if the first good
-            record's label is of whole numbers, else ``float32``.
-
-        data_reshape: Shape of a value, as for RAW; by default that of the first good
-            record: () for a number, (n) for an object of n members.
-
-        label_reshape: Shape of a key.
-    """
-
-    data_fields: list[str] | None = None
-    label_fields: list[str] | None = None
-    data_type: str = "float32"
-    label_type: str | None = None
-    data_reshape: str | None = None
-    label_reshape: str | None = None
-
-
-@define(eq=False)
-class JsonDecoder(Decoder):
-    """
-    Reads numbers from JSON text in UTF-8; JsonOptions says what may be stated.
-
-    A record is a number, a regular array of numbers (of arrays, and so on), or an
-    object whose members are numbers; ``true`` and ``false`` are 1 and 0.  The first
-    good record settles what is not stated.  Objects must have the same names from then
-    on, none missing and none more, in any order.
-
-    Bad records are those with ``null``, text, ``NaN`` or ``Infinity`` among the
-    numbers; with numbers that the type does not hold (a fraction in int8, 300 in uint8,
-    1e39 in float32); with a name twice; in another shape; too deep; or no JSON.
-    """
-
-    _features: _JsonTensor
-    _labels: _JsonTensor
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, object]) -> JsonDecoder:
-        """
-        Make the decoder that *options* describe, see JsonOptions.
-
-        Raises:
-            MalformedRequest: An option is unknown or makes no sense.
-        """
-        known = [attribute.name for attribute in fields(JsonOptions)]
-        for name in options:
-            if name not in known:
-                raise MalformedRequest(
-                    f"input_config.{name:.40}: not an option, want {', '.join(known)}"
-                )
-        for side in ("data_fields", "label_fields"):
-            if not isinstance(options.get(side), list | None):
-                raise MalformedRequest(f"input_config.{side}: want a list of names")
-        said = structure(options, JsonOptions, "input_config")
-        return cls(
-            _JsonTensor.parse(
-                "data", said.data_type, said.data_reshape, said.data_fields
-            ),
-            _JsonTensor.parse(
-                "label", said.label_type, said.label_reshape, said.label_fields
-            ),
-        )
-
-    def decode(self, records: RecordBatch) -> Decoded:
-        """See Decoder."""
-        if self._features.shape is None or self._labels.shape is None:
-            faults = self._settle(records)
-            if len(faults) == len(records):
-                nothing = ExampleBatch(self._features.nothing(), self._labels.nothing())
-                return Decoded(nothing, rejected(faults))
-        faults = {}
-        places: list[int] = []
-        values: list[object] = []
-        labels: list[object] = []
-        for index in range(len(records)):
-            try:
-                value = self._features.read(records.values[index])
-                label = self._labels.read(records.keys[index])
-            except BadRecord as error:
-                faults[index] = error.fault
-                continue
-            places.append(index)
-            values.append(value)
-            labels.append(label)
-        features, wrong = self._features.convert(values)
-        targets, wrong_labels = self._labels.convert(labels)
-        if wrong := {**wrong_labels, **wrong}:
-            faults |= {places[row]: fault for row, fault in wrong.items()}
-            features = np.delete(features, list(wrong), axis=0)
-            targets = np.delete(targets, list(wrong), axis=0)
-        return Decoded(ExampleBatch(features, targets), rejected(faults))
-
-    def _settle(self, records: RecordBatch) -> dict[int, Fault]:
-        """Take what is open from the first good record, or say why there is none."""
-        faults: dict[int, Fault] = {}
-        for index in range(len(records)):
-            try:
-                features = self._features.settled_by(records.values[index])
-                labels = self._labels.settled_by(records.keys[index])
-            except BadRecord as error:
-                faults[index] = error.fault
-                continue
-            self._features, self._labels = features, labels
-            break
-        return faults
-
-
 @frozen(eq=False)
-class _JsonTensor:
+class JsonTensor:
     """
     One side of the records: the values or the keys.
 
@@ -173,7 +51,13 @@ class _JsonTensor:
         type_name: str | None,
         reshape: str | None,
         names: Sequence[str] | None,
-    ) -> _JsonTensor:
+    ) -> JsonTensor:
+        """
+        Make one from what the options say; None for what they leave open.
+
+        Raises:
+            MalformedRequest: They make no sense.
+        """
         place = f"input_config.{name}"
         if names is not None and len(set(names)) != max(len(names), 1):
             raise MalformedRequest(f"{place}_fields: want names, each once")
@@ -188,14 +72,14 @@ class _JsonTensor:
         """Return no examples, of the right shape and type if they are settled."""
         return np.empty((0, *(self.shape or ())), self.dtype or np.float32)
 
-    def settled_by(self, encoded: memoryview) -> _JsonTensor:
+    def settled_by(self, encoded: memoryview) -> JsonTensor:
         """
         Return what is left open as a record has it.
 
         Raises:
             BadRecord: It is none.
         """
-        parsed = self._parse(encoded)
+        parsed = parse(self.name, encoded)
         names = self.names
         if names is None and isinstance(parsed, dict):
             names = tuple(parsed)
@@ -213,7 +97,7 @@ class _JsonTensor:
         Raises:
             BadRecord: It is not JSON, or has other members.
         """
-        return self._in_order(self._parse(encoded), self.names)
+        return self._in_order(parse(self.name, encoded), self.names)
 
     def convert(self, written: Sequence[object]) -> tuple[Numbers, dict[int, Fault]]:
         """Return all records as an array, 0 where there are faults, and these."""
@@ -249,24 +133,6 @@ class _JsonTensor:
             return self._cast(numbers, dtype).reshape(len(written), *shape)
         except BadRecord:
             return None
-
-    def _parse(self, encoded: memoryview) -> object:
-        try:
-            text = str(encoded, "utf-8")
-            return _decoder.decode(text)
-        except BadRecord as error:
-            raise self._bad(error.fault.kind, error.fault.reason, encoded) from None
-        except json.JSONDecodeError as error:
-            kind = "truncated" if error.pos >= len(text.rstrip()) else "value"
-            if error.msg == "Extra data":
-                kind = "trailing"
-            raise self._bad(kind, f"no JSON at {error.pos}", encoded) from None
-        except UnicodeDecodeError as error:
-            raise self._bad("value", f"no UTF-8 at {error.start}", encoded) from None
-        except RecursionError:
-            raise self._bad("value", "nested too deep", encoded) from None
-        except ValueError:  # digits that Python does not convert
-            raise self._bad("value", "a number beyond all types", encoded) from None
 
     def _in_order(self, parsed: object, names: tuple[str, ...] | None) -> object:
         """Return the members of an object as a list, anything else as it is."""
@@ -334,9 +200,6 @@ class _JsonTensor:
     def _fault(self, kind: str, reason: str) -> BadRecord:
         return BadRecord(kind, f"{self.name} is {reason}")
 
-    def _bad(self, kind: str, reason: str, encoded: memoryview) -> BadRecord:
-        return BadRecord(kind, f"{self.name} of {len(encoded)} bytes: {reason}")
-
 
 def _only_numbers(written: object) -> bool:
     """Whether there are numbers alone, however deep."""
@@ -348,17 +211,3 @@ def _only_numbers(written: object) -> bool:
         elif not isinstance(item, int | float):
             return False
     return True
-
-
-def _members(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise BadRecord("value", "a name that stands twice in an object")
-    return members
-
-
-def _constant(_: str) -> NoReturn:
-    raise BadRecord("value", "NaN or Infinity")
-
-
-_decoder = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_constant)
