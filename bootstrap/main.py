@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(environ: Mapping[str, str]) -> int:
     """Run one training job and return the process's exit code."""
-    signals = Signals()
+    signals = Signals(
+        last_word=lambda code: termination.write(environ, termination.stopped(code))
+    )
     signals.install()
     gc.set_threshold(*GC_THRESHOLDS)
     logs.configure("json")
