@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -40,6 +41,7 @@ def start():
         processes.append(process)
         assert process.stdout is not None
         assert "ready\n" == process.stdout.readline()
+        time.sleep(0.5)  # for the step from there into the work
         return process
 
     yield start
