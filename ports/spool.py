@@ -20,6 +20,10 @@ class Spool(Protocol):
 
         Raises:
             SpoolFull: There is no room for them.
+
+            Unavailable: The disk fails.
+
+            SettingsInvalid: The folder for them cannot be used.
         """
         ...
 
