@@ -22,6 +22,8 @@ from domain.errors import ModelInvalid, Unavailable
 
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
 
+_PATIENCE = 300.0  # seconds; what is looked into is a few megabytes at most
+
 
 def inspect(path: Path, settings: ModelSettings) -> None:
     """
@@ -30,15 +32,22 @@ def inspect(path: Path, settings: ModelSettings) -> None:
     Raises:
         ModelInvalid: It holds no model that can be trained.
 
-        Unavailable: Somebody, or the kernel for want of memory, put an end to it.
+        Unavailable: Somebody, or the kernel for want of memory, put an end to it, or it
+            did not come to one.
     """
     told = (str(path), json.dumps(attrs.asdict(settings)))
-    looked = subprocess.run(  # noqa: S603  # this module
-        [sys.executable, "-P", "-m", __name__, *told],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        looked = subprocess.run(  # noqa: S603  # this module
+            [sys.executable, "-P", "-m", __name__, *told],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise Unavailable(
+            f"{path}: looking into the model took more than {_PATIENCE:g} seconds"
+        ) from late
     if looked.returncode == os.EX_DATAERR:
         raise ModelInvalid(json.loads(looked.stdout))
     if -looked.returncode in _CRASHES:
