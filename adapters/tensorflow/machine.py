@@ -26,13 +26,18 @@ def look_for_gpu() -> None:
     Raises:
         SettingsInvalid: There is none, or TensorFlow cannot use it.
     """
-    look = subprocess.run(  # noqa: S603  # our own words
-        [sys.executable, "-c", _LOOK],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-    )
+    try:
+        look = subprocess.run(  # noqa: S603  # our own words
+            [sys.executable, "-c", _LOOK],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise SettingsInvalid(
+            f"{_VARIABLE}: TensorFlow did not start in {_PATIENCE:g} seconds"
+        ) from late
     if look.returncode == _NONE:
         raise SettingsInvalid(f"{_VARIABLE}: TensorFlow finds no GPU that it can use")
     if look.returncode:

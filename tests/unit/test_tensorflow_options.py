@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras
 from sklearn.utils.class_weight import compute_class_weight
 
-from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer
+from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer, machine
 from adapters.tensorflow.class_weights import balanced
 from adapters.tensorflow.files.format import LoadedModel
 from adapters.tensorflow.model import TensorFlowModel
@@ -328,3 +328,11 @@ def test_confusion_matrix_of_logits(engine):
         for true in (0, 1)
     )
     assert ConfusionMatrix((0, 1), table) == matrix
+
+
+def test_gpu_that_does_not_start(monkeypatch):
+    """A driver that hangs is not waited for."""
+    monkeypatch.setattr(machine, "_PATIENCE", 0.01)
+
+    with pytest.raises(SettingsInvalid, match=r"did not start in 0\.01 seconds"):
+        machine.look_for_gpu()
