@@ -179,10 +179,10 @@ def test_several_reads_per_pass():
 @pytest.mark.parametrize(
     ("batch", "shape", "sizes"),
     [
-        (32, (4,), {8192}),
-        (1000, (4,), {8000}),
-        (10_000, (4,), {10_000}),  # never less than a batch,
-        (1, (1024, 1024), {8}),  # and else no more than eight mebibytes at once
+        (32, (4,), {32_768}),
+        (1000, (4,), {32_000}),
+        (50_000, (4,), {50_000}),  # never less than a batch,
+        (1, (1024, 1024), {16}),  # and else no more than sixteen mebibytes at once
         (32, (1024, 1024), {32}),
     ],
 )
@@ -206,9 +206,10 @@ def test_size_is_known():
     data = ArrayDataset(examples("digits", 70))
 
     assert 3 == Pipeline(32).feed(data).cardinality()
+    assert 9 == Pipeline(32).feed(data, times=3).cardinality()
     assert (
         tf.data.INFINITE_CARDINALITY
-        == Pipeline(32).feed(data, endless=True).cardinality()
+        == Pipeline(32).feed(data, times=None).cardinality()
     )
 
 
