@@ -17,8 +17,8 @@ from domain.batches import RecordBatch
 from domain.errors import StreamUnreadable, Unavailable
 from domain.offsets import OffsetRange
 
-BATCH_RECORDS = 4000
-BATCH_BYTES = 4 << 20
+BATCH_RECORDS = 8000
+BATCH_BYTES = 3 << 20
 """A batch is large enough to make its handling cheap, and small enough for caches."""
 
 RECORD_BYTES = 16 << 10
