@@ -7,6 +7,8 @@ import re
 
 from attrs import Attribute, field, frozen
 
+from adapters.tensorflow.switches import switch
+
 _NAME = re.compile(r"[A-Za-z]\w{0,99}")
 
 
@@ -38,14 +40,6 @@ def _rate(text: str | float | None) -> float | None:
     if rate is not None and not 0 < rate < math.inf:
         raise ValueError(f"want a number above 0, got {text!r}")
     return rate
-
-
-def _switch(text: str | bool) -> bool:  # noqa: FBT001
-    """Return yes or no."""
-    switches = {"1": True, "true": True, "0": False, "false": False}
-    if str(text).lower() not in switches:
-        raise ValueError(f"want 1 or 0, got {text!r}")
-    return switches[str(text).lower()]
 
 
 def _precision(text: str | None) -> str | None:
@@ -95,7 +89,7 @@ class ModelSettings:
     streamfit_learning_rate: float | None = field(default=None, converter=_rate)
     streamfit_mixed_precision: str | None = field(default=None, converter=_precision)
     streamfit_max_model_bytes: int = field(default=2 << 30, validator=_at_least_one)
-    streamfit_allow_unsafe_models: bool = field(default=False, converter=_switch)
+    streamfit_allow_unsafe_models: bool = field(default=False, converter=switch)
 
     @property
     def compiles(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Literal
 from attrs import field, frozen, validators
 
 from adapters.tensorflow.fit_options import Scalar, evaluate_options, fit_options
+from adapters.tensorflow.switches import switch
 
 
 def _steps_per_execution(value: str | int | None) -> int | None:
@@ -23,15 +24,7 @@ def _balanced(value: str | None) -> Literal["balanced"] | None:
 
 
 def _maybe(value: str | bool | None) -> bool | None:  # noqa: FBT001
-    return None if value is None else _switch(value)
-
-
-def _switch(value: str | bool) -> bool:  # noqa: FBT001
-    """Return yes or no."""
-    switches = {"1": True, "true": True, "0": False, "false": False}
-    if str(value).lower() not in switches:
-        raise ValueError(f"want 1 or 0, got {value!r}")
-    return switches[str(value).lower()]
+    return None if value is None else switch(value)
 
 
 def _patience(value: str | int | None) -> int | None:
@@ -105,6 +98,6 @@ class TensorFlowSettings:
         default=None, converter=_balanced
     )
     streamfit_early_stopping: int | None = field(default=None, converter=_patience)
-    streamfit_checkpoint_best: bool = field(default=False, converter=_switch)
+    streamfit_checkpoint_best: bool = field(default=False, converter=switch)
     streamfit_jit: bool | None = field(default=None, converter=_maybe)
-    streamfit_require_gpu: bool = field(default=False, converter=_switch)
+    streamfit_require_gpu: bool = field(default=False, converter=switch)

@@ -56,6 +56,17 @@ def require_compiled(
         )
 
 
+def keeps_optimizer(
+    training_config: Mapping[str, Any] | None, settings: ModelSettings
+) -> bool:
+    """Whether a model trains on with the optimizer of its file, state and all."""
+    return (
+        training_config is not None
+        and settings.streamfit_optimizer is None
+        and settings.streamfit_mixed_precision is None  # which makes another model
+    )
+
+
 def compile_model(
     model: Any,
     engine: Engine,

@@ -13,7 +13,11 @@ from typing import Any, BinaryIO
 from attrs import frozen
 
 from adapters.tensorflow.files import archives, hdf5
-from adapters.tensorflow.files.compiling import compile_model, require_compiled
+from adapters.tensorflow.files.compiling import (
+    compile_model,
+    keeps_optimizer,
+    require_compiled,
+)
 from adapters.tensorflow.files.configuration import parsed, refuse_code
 from adapters.tensorflow.files.engines import engine, engine_name, loading
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
@@ -47,9 +51,7 @@ class KerasArchive(ModelFile):
         """Inspect the archive and load it afresh; see the protocol."""
         name, training = self._described()
         keras = engine(name)
-        own_optimizer = (
-            training is not None and self.settings.streamfit_optimizer is None
-        )
+        own_optimizer = keeps_optimizer(training, self.settings)
         with (
             loading(self.settings.streamfit_max_model_bytes),
             tempfile.TemporaryDirectory() as folder,

@@ -11,7 +11,11 @@ import numpy as np
 from attrs import frozen
 
 from adapters.tensorflow.files import hdf5
-from adapters.tensorflow.files.compiling import compile_model, require_compiled
+from adapters.tensorflow.files.compiling import (
+    compile_model,
+    keeps_optimizer,
+    require_compiled,
+)
 from adapters.tensorflow.files.configuration import refuse_code
 from adapters.tensorflow.files.engines import engine, engine_name, loading
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
@@ -84,9 +88,7 @@ class KerasHdf5(ModelFile):
             return _Descriptions(name, training)
 
     def _load_2(self, keras: Any, described: _Descriptions) -> Any:
-        own_optimizer = (
-            described.training is not None and self.settings.streamfit_optimizer is None
-        )
+        own_optimizer = keeps_optimizer(described.training, self.settings)
         # Given an open file, Keras looks for no other format in it.
         with h5py.File(self.path) as file:
             model = keras.models.load_model(file, compile=own_optimizer)
