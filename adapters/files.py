@@ -62,6 +62,11 @@ class FilesBackend:
     draw: Callable[[ConfusionMatrix | None], bytes]
     draw_curves: Callable[[History], bytes] | None = None
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the same weights come every time: a file is what it is."""
+        return True
+
     def fetch(self) -> Path:
         """Return the model's own file or folder, once it has proved to be readable."""
         path = self.settings.streamfit_model_file

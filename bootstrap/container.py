@@ -39,7 +39,7 @@ from bootstrap import plugins
 from bootstrap.settings import Settings, check, load
 from domain.errors import SettingsInvalid
 from domain.split import split_batches, split_records
-from domain.train_deployment import TrainDeployment
+from domain.train_deployment import TrainDeployment, log_phase
 from ports import Journal
 
 
@@ -61,7 +61,9 @@ def _registry(environ: Mapping[str, str]) -> Registry | None:
 
 def _journal(settings: StateSettings, workdir: Path) -> Journal:
     folder = settings.streamfit_state_dir
-    return MemoryJournal(workdir) if folder is None else FolderJournal(folder)
+    if folder is None:
+        return MemoryJournal(workdir, lasting=False)
+    return FolderJournal(folder)
 
 
 def _fingerprint(environ: Mapping[str, str]) -> str:
@@ -184,14 +186,14 @@ class Container(containers.DeclarativeContainer):
 
     # The job
 
+    on_phase = providers.Object(log_phase)
     split = providers.Selector(
         settings.provided.dialect.value,
         current=providers.Object(split_records),
         y2020=providers.Singleton(split_batches, settings.provided.batch),
     )
-    journal = providers.Singleton(
-        _journal, providers.Singleton(load, StateSettings, environ), workdir_path
-    )
+    state_settings = providers.Singleton(load, StateSettings, environ)
+    journal = providers.Singleton(_journal, state_settings, workdir_path)
     train_deployment = providers.Factory(
         TrainDeployment,
         deployment_id=settings.provided.deployment_id,
@@ -209,6 +211,8 @@ class Container(containers.DeclarativeContainer):
         rejected_records=rejected_records,
         sampler=sampler,
         wants_confusion_matrix=settings.provided.conf_mat_config,
+        checkpoint_seconds=state_settings.provided.streamfit_checkpoint_seconds,
+        on_phase=on_phase,
     )
 
 

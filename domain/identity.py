@@ -13,11 +13,12 @@ _CHUNK = 1 << 20
 def identity(
     deployment_id: DeploymentId,
     request: TrainingRequest,
-    untrained: Path,
+    outline: str,
+    untrained: Path | None,
     fingerprint: str,
 ) -> str:
     """
-    Return a digest of everything that a training's result depends on.
+    Return a digest of everything that tells a training from others.
 
     The same request sent again is the same training: where it lies in the control topic
     does not count.
@@ -27,7 +28,9 @@ def identity(
 
         request: What to train on.
 
-        untrained: The model, a file or a folder.
+        outline: Tells models apart, whatever weights they start with.
+
+        untrained: The model, a file or a folder, if its weights tell it from others.
 
         fingerprint: Tells settings apart.
 
@@ -35,17 +38,20 @@ def identity(
         32 hexadecimal digits.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for part in (repr(deployment_id), repr(request), fingerprint):
+    for part in (repr(deployment_id), repr(request), outline, fingerprint):
         _add(digest, part.encode())
-    files = (
-        sorted(path for path in untrained.rglob("*") if path.is_file())
-        if untrained.is_dir()
-        else [untrained]
-    )
-    for path in files:
-        _add(digest, str(path.relative_to(untrained)).encode())
+    for path in _files(untrained):
+        _add(digest, str(path.relative_to(untrained or path)).encode())
         _add_file(digest, path)
     return digest.hexdigest()
+
+
+def _files(path: Path | None) -> list[Path]:
+    if path is None:
+        return []
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return [path]
 
 
 def _add(digest: hashlib.blake2b, part: bytes) -> None:

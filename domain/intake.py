@@ -9,10 +9,12 @@ from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Self
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import Decoded, ElementSpec, ExampleBatch, RecordBatch
+from domain.offsets import OffsetRange
+from domain.progress import StreamProgress, behind, is_of
 from domain.report import StageSeconds, StreamCounts
 from ports import Decoder, RejectedRecords, Spool
 
@@ -31,9 +33,10 @@ class Intake:
     Enter it to start reading; leaving it ends the thread and closes the spool.
 
     Attributes:
-        read: Start reading the stream.
+        read: Start reading the rest of the stream, as *progress* names it.
 
-        offsets: Number of offsets in it, an upper bound on its records.
+        progress: How far it was read before; if the rest begins with the opening, that
+            is only decoded.  If nothing remains, nothing is read.
 
         decoder: Makes examples of its records.
 
@@ -47,26 +50,41 @@ class Intake:
     """
 
     read: Callable[[], Iterator[RecordBatch]]
-    offsets: int
+    progress: StreamProgress
     decoder: Decoder
     spool: Spool
     bad_records: BadRecordPolicy
     rejected_records: RejectedRecords | None = None
     clock: Callable[[], float] = time.perf_counter
     _seconds: StageSeconds = field(factory=StageSeconds, init=False)
-    _examples: int = field(default=0, init=False)
-    _rejected: int = field(default=0, init=False)
-    _first_rejected: str = field(default="", init=False)
+    _examples: int = field(init=False)
+    _rejected: int = field(init=False)
+    _first_rejected: str = field(init=False)
+    _opening: OffsetRange | None = field(init=False)
+    _rest: tuple[OffsetRange, ...] = field(init=False)
     _ended: bool = field(default=False, init=False)
     _abandoned: bool = field(default=False, init=False)
     _error: Exception | None = field(default=None, init=False)
     _news: threading.Condition = field(factory=threading.Condition, init=False)
     _thread: threading.Thread = field(init=False)
 
+    def __attrs_post_init__(self) -> None:
+        progress, counts = self.progress, self.progress.counts
+        if len(self.spool) != counts.examples:
+            raise ValueError(
+                f"{len(self.spool)} examples in a spool of {counts.examples}"
+            )
+        self._examples, self._rejected = counts.examples, counts.rejected
+        self._first_rejected = progress.first_rejected
+        self._opening = progress.opening
+        self._rest = tuple(filter(len, progress.rest))
+
     def __enter__(self) -> Self:
         """Start reading."""
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
+        if not self.progress.rest:
+            self._thread.join()  # it has ended by now
         return self
 
     def __exit__(
@@ -79,6 +97,11 @@ class Intake:
         self._abandoned = True
         self._thread.join()
         self.spool.close()
+
+    @property
+    def offsets(self) -> int:
+        """Number of offsets in the stream, an upper bound on its records."""
+        return self.progress.counts.offsets
 
     @property
     def counts(self) -> StreamCounts:
@@ -134,6 +157,15 @@ class Intake:
 
     def _fill(self) -> None:
         """Read to the end, or until nobody wants any more."""
+        if self.progress.rest:
+            self._read()
+        if self._abandoned:
+            return
+        self._bear(self._examples + self._rejected)
+        if self.progress.rest:
+            self._note(())
+
+    def _read(self) -> None:
         batches = self.read()
         try:
             while not self._abandoned and (batch := self._fetch(batches)) is not None:
@@ -142,14 +174,20 @@ class Intake:
         finally:
             if isinstance(batches, Generator):  # which holds connections
                 batches.close()
-        if not self._abandoned:
-            self._bear(self._examples + self._rejected)
 
     def _take(self, batch: RecordBatch) -> None:
+        place, self._rest = behind(self._rest, batch)
         decoded = self._decode(batch)
+        if self.progress.opening and is_of(batch, self.progress.opening):
+            return  # another process took it
         if decoded.rejected:
             self._reject(batch, decoded)
+        if self._opening is None and len(decoded.examples):
+            first, last = batch.offsets[0], batch.offsets[-1]
+            self._opening = evolve(place, start=first, end=last + 1)
         self._keep(decoded.examples)
+        if self._rest:  # else the end is next, if it turns out well
+            self._note(self._rest)
 
     def _fetch(self, batches: Iterator[RecordBatch]) -> RecordBatch | None:
         started = self.clock()
@@ -190,6 +228,13 @@ class Intake:
         if self.bad_records.divert and self.rejected_records is not None:
             self.rejected_records.divert(batch, decoded.rejected)
 
+    def _note(self, rest: tuple[OffsetRange, ...]) -> None:
+        started = self.clock()
+        self.spool.note(
+            StreamProgress(rest, self.counts, self._first_rejected, self._opening)
+        )
+        self._seconds.spool += self.clock() - started
+
     def _bear(self, total: int) -> None:
         self.bad_records.bear(self._rejected, total, self._first_rejected)
 
@@ -224,19 +269,24 @@ class Part:
         """Count the examples."""
         return len(self.rows)
 
-    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:  # noqa: ARG002
+    def batches(
+        self,
+        size: int,
+        epoch: int = 0,  # noqa: ARG002
+        start: int = 0,
+    ) -> Iterator[ExampleBatch]:
         """
         Read the examples afresh, *size* at a time; the last batch may be short.
 
-        Their order is that of the stream in every *epoch*.
+        Their order is that of the stream in every *epoch*, from *start* on.
 
         Raises:
             StreamShorter: There are not as many.
         """
-        for start in range(self.rows.start, self.rows.stop, size):
-            stop = min(start + size, self.rows.stop)
+        for first in range(self.rows.start + start, self.rows.stop, size):
+            stop = min(first + size, self.rows.stop)
             self._wait(stop)
-            yield self.stream.spool.read(start, stop)
+            yield self.stream.spool.read(first, stop)
 
     def _wait(self, examples: int) -> None:
         enough = self.stream.wait(examples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 @frozen
@@ -49,12 +49,15 @@ class OffsetRange:
         start: The first offset.
 
         end: The offset after the last one.
+
+        log: Tells the topic from a later one of the same name, if the broker does.
     """
 
     topic: str
     partition: int
     start: int
     end: int
+    log: str = field(default="", eq=False, repr=False)
 
     def __len__(self) -> int:
         """Count the offsets, an upper bound on the records."""

@@ -37,11 +37,13 @@ class Selection:
         """Count the examples."""
         return len(self.positions)
 
-    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:
+    def batches(
+        self, size: int, epoch: int = 0, start: int = 0
+    ) -> Iterator[ExampleBatch]:
         """Gather the examples, *size* at a time; the last batch may be short."""
         positions = self.order(self.positions, epoch)
-        for start in range(0, len(positions), size):
-            yield self.spool.take(positions[start : start + size])
+        for first in range(start, len(positions), size):
+            yield self.spool.take(positions[first : first + size])
 
 
 def selections(

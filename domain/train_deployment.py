@@ -12,12 +12,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from attrs import asdict, field, frozen
+from attrs import field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.errors import RequestRejected, Unavailable
 from domain.identity import identity
 from domain.intake import Intake, Part, StreamShorter
+from domain.keeping import Keeping
+from domain.phases import Phase, PhaseListener
+from domain.reading import open_stream
+from domain.remarks import log_stream, warn_of_empty_parts
 from domain.report import EpochMetrics, TrainingReport
 from domain.request import DeploymentId, TrainingRequest
 from domain.selection import selections
@@ -30,6 +34,7 @@ from ports import (
     ModelRepository,
     RejectedRecords,
     ResultSink,
+    Run,
     Sampler,
     SpoolFactory,
     StreamSource,
@@ -40,6 +45,19 @@ log = logging.getLogger(__name__)
 
 
 @frozen
+class _Untrained:
+    """A model as it came, and what tells it from others."""
+
+    path: Path
+    outline: str
+
+
+def log_phase(phase: Phase) -> None:
+    """Say what the job begins with."""
+    log.debug("phase", extra={"phase": str(phase)})
+
+
+@frozen
 class TrainDeployment:
     """
     Train one deployment's model on the first data stream announced for it.
@@ -47,8 +65,8 @@ class TrainDeployment:
     Attributes:
         split: How the stream is shared out, which depends on the platform's dialect.
 
-        journal: Where a trained model is safe until it is delivered, and where it is
-            noted that it was.
+        journal: Where everything is kept that another process needs to go on, and where
+            it is noted that a result was delivered.
 
         fingerprint: Tells settings apart on which the result depends.
 
@@ -59,6 +77,11 @@ class TrainDeployment:
         sampler: Which examples the parts get, if not those that follow each other.
 
         wants_confusion_matrix: Whether the platform asked for one.
+
+        checkpoint_seconds: After how long a training is kept within an epoch; 0 for
+            every opportunity.
+
+        on_phase: Is told what the job begins with.
 
         clock: Seconds from any fixed point, for the training time.
     """
@@ -78,6 +101,8 @@ class TrainDeployment:
     rejected_records: RejectedRecords | None = None
     sampler: Sampler | None = None
     wants_confusion_matrix: bool = False
+    checkpoint_seconds: float = 60.0
+    on_phase: PhaseListener = log_phase
     clock: Callable[[], float] = time.perf_counter
 
     def run(self) -> TrainingReport:
@@ -92,15 +117,18 @@ class TrainDeployment:
 
             DeploymentInvalid: Nothing that may come on the control topic can help.
         """
+        self.on_phase(Phase.FETCHING)
         untrained = self.model_repository.fetch()
-        self.trainer.inspect(untrained)  # a broken model fails now, not after the wait
+        # A broken model fails now, not after the wait.
+        model = _Untrained(untrained, self.trainer.inspect(untrained))
+        self.on_phase(Phase.WAITING)
         log.info("waiting for a control message")
         for message in self.control_source.messages():
             if message.deployment_id != self.deployment_id:
                 continue
             log.info("control message received", extra={"position": message.position})
             try:
-                return self._serve(untrained, message.open())
+                return self._serve(model, message.open())
             except RequestRejected as reason:
                 log.warning(
                     "control message skipped",
@@ -108,40 +136,61 @@ class TrainDeployment:
                 )
         raise Unavailable("the control topic ended")
 
-    def _serve(self, untrained: Path, request: TrainingRequest) -> TrainingReport:
+    def _serve(self, model: _Untrained, request: TrainingRequest) -> TrainingReport:
         """Deliver the result of *request* once, whatever was done about it before."""
+        self.on_phase(Phase.OPENING)
         run = self.journal.run(
-            identity(self.deployment_id, request, untrained, self.fingerprint)
+            identity(
+                self.deployment_id,
+                request,
+                model.outline,
+                model.path if self.model_repository.repeats else None,
+                self.fingerprint,
+            )
         )
         if run.delivered is not None:
             log.info("result was delivered before")
             return run.delivered
         result = run.outbox()
         if result is None:
-            result = run.put_into_outbox(*self._train(untrained, request))
-            log.info("result is safe")
+            try:
+                trained = self._train(run.keep_model(model.path), request, run)
+            except RequestRejected:
+                run.abandon()
+                raise
+            self.on_phase(Phase.KEEPING)
+            result = _made_safe(run, *trained)
         else:
             log.info("trained before: the result is delivered now")
-        report, model = result
-        self.result_sink.deliver(report, model)
-        run.finish(report)
+        report, trained_model = result
+        self.on_phase(Phase.DELIVERING)
+        self.result_sink.deliver(report, trained_model)
+        self.on_phase(Phase.FINISHING)
+        try:
+            run.finish(report)
+        except Unavailable as reason:
+            log.warning("delivery not noted", extra={"reason": str(reason)})
         log.info("result delivered", extra={"training_time": report.training_time})
+        self.on_phase(Phase.DONE)
         return report
 
     def _train(
-        self, untrained: Path, request: TrainingRequest
+        self, untrained: Path, request: TrainingRequest, run: Run
     ) -> tuple[TrainingReport, Path]:
         """Train on the stream that *request* names."""
         decoder = self.decoder_for(request.decoder)
         self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
-        ranges = self.stream_source.resolve(request.ranges)
-        offsets = sum(map(len, ranges))
-        announced = request.total_msg
+        self.on_phase(Phase.READING)
+        folder = run.folder / "spool" if run.folder else None
+        spool, progress = open_stream(
+            request, self.stream_source, self.spool_for, folder
+        )
+        offsets, announced = progress.counts.offsets, request.total_msg
         with Intake(
-            read=partial(self.stream_source.read, ranges),
-            offsets=offsets,
+            read=partial(self.stream_source.read, progress.rest),
+            progress=progress,
             decoder=decoder,
-            spool=self.spool_for(min(offsets, announced or offsets)),
+            spool=spool,
             bad_records=self.bad_records,
             rejected_records=self.rejected_records,
         ) as stream:
@@ -150,19 +199,24 @@ class TrainDeployment:
                 # end to know where its part ends.
                 whole = announced is None or self.sampler is not None
                 expected = stream.finish() if whole else offsets
-                report, model = self._fit(untrained, request, stream, expected)
+                report, model = self._fit(untrained, request, run, stream, expected)
             except StreamShorter:
                 found = stream.finish()
                 log.info(
                     "fewer records than offsets: training starts over",
                     extra={"offsets": offsets, "records": found},
                 )
-                report, model = self._fit(untrained, request, stream, found)
-            _log_stream(stream, request)
+                report, model = self._fit(untrained, request, run, stream, found)
+            log_stream(stream, request)
         return report, model
 
     def _fit(
-        self, untrained: Path, request: TrainingRequest, stream: Intake, expected: int
+        self,
+        untrained: Path,
+        request: TrainingRequest,
+        run: Run,
+        stream: Intake,
+        expected: int,
     ) -> tuple[TrainingReport, Path]:
         """
         Train on *stream*, which is thought to hold as many examples as *expected*.
@@ -171,30 +225,33 @@ class TrainDeployment:
             StreamShorter: It holds fewer.
         """
         split = self.split(request, expected)
-        _warn_of_empty_parts(request, split, expected)
+        warn_of_empty_parts(request, split, expected)
         training, validation, test = self._parts(stream, split)
-        history: list[EpochMetrics] = []
+        self.on_phase(Phase.LOADING)
+        model = self.trainer.load(untrained)
+        keeping = Keeping(run, expected, self.checkpoint_seconds, self.clock)
 
         def on_epoch_end(metrics: EpochMetrics) -> None:
-            history.append(metrics)
+            self.on_phase(Phase.REPORTING)
+            keeping.add(metrics)
             log.info(
                 "epoch ended",
                 extra={
-                    "epoch": len(history),
+                    "epoch": len(keeping.history),
                     "training": dict(metrics.training),
                     "validation": dict(metrics.validation),
                 },
             )
-            self.result_sink.report_progress(tuple(history))
+            self.result_sink.report_progress(keeping.history)
 
-        model = self.trainer.load(untrained)
-        started = self.clock()
-        model.fit(training, validation, on_epoch_end)
-        training_time = self.clock() - started
+        self.on_phase(Phase.TRAINING)
+        model.fit(training, validation, on_epoch_end, keeping if run.folder else None)
+        training_time = keeping.seconds
         stream.finish()  # a stream that breaks off behind its parts is broken, too
 
+        self.on_phase(Phase.EVALUATING)
         report = TrainingReport(
-            history=tuple(history),
+            history=keeping.history,
             test=model.evaluate(test) if test else {},
             training_time=training_time,
             confusion_matrix=(
@@ -204,6 +261,7 @@ class TrainDeployment:
             ),
             stream=stream.counts,
         )
+        self.on_phase(Phase.SAVING)
         return report, model.save()
 
     def _parts(
@@ -220,26 +278,14 @@ class TrainDeployment:
         )
 
 
-def _warn_of_empty_parts(request: TrainingRequest, split: Split, rows: int) -> None:
-    """Say which parts were asked for but got no example."""
-    # What 2020's platform calls validation is our test part.
-    validation = split.validation or (None if request.test_rate else split.test)
-    extra = {
-        "examples": rows,
-        "validation_rate": request.validation_rate,
-        "test_rate": request.test_rate,
-    }
-    if request.validation_rate > 0 and not validation:
-        log.warning("no example is left for validation", extra=extra)
-    if request.test_rate > 0 and not split.test:
-        log.warning("no example is left for the test", extra=extra)
-
-
-def _log_stream(stream: Intake, request: TrainingRequest) -> None:
-    """Say what was read, and which stage held the others up."""
-    counts = asdict(stream.counts)
-    seconds = {stage: round(s, 3) for stage, s in asdict(stream.seconds).items()}
-    extra = {"announced": request.total_msg, **counts, "seconds": seconds}
-    log.info("stream read", extra=extra)
-    if request.total_msg not in {None, stream.counts.examples}:
-        log.warning("not as many examples as announced", extra=extra)
+def _made_safe(
+    run: Run, report: TrainingReport, model: Path
+) -> tuple[TrainingReport, Path]:
+    """Keep a result until it is delivered; it is delivered if that fails, too."""
+    try:
+        kept = run.put_into_outbox(report, model)
+    except Unavailable as reason:
+        log.warning("result is not safe", extra={"reason": str(reason)})
+        return report, model
+    log.info("result is safe")
+    return kept

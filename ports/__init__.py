@@ -9,10 +9,17 @@ from ports.result_sink import ResultSink
 from ports.sampler import Sampler
 from ports.spool import Spool, SpoolFactory
 from ports.stream_source import StreamSource
-from ports.trainer import Dataset, EpochListener, TrainableModel, Trainer
+from ports.trainer import (
+    Checkpoints,
+    Dataset,
+    EpochListener,
+    TrainableModel,
+    Trainer,
+)
 
 __all__ = [
     "Checkpoint",
+    "Checkpoints",
     "ControlSource",
     "Dataset",
     "Decoder",

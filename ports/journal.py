@@ -8,7 +8,8 @@ from typing import Protocol
 
 from attrs import frozen
 
-from domain.report import History, TrainingReport
+from domain.progress import TrainingProgress
+from domain.report import TrainingReport
 
 
 @frozen
@@ -19,22 +20,40 @@ class Checkpoint:
     Attributes:
         folder: The trainer's own files.
 
-        history: The epochs that were complete.
-
-        steps: Training steps that were done of the epoch after these.
+        progress: How far it had got.
     """
 
     folder: Path
-    history: History
-    steps: int
+    progress: TrainingProgress
 
 
 class Run(Protocol):
     """One request on its way to a result, by one model and one set of options."""
 
     @property
+    def folder(self) -> Path | None:
+        """
+        A folder that lasts as long as the run, for what is too large for the journal.
+
+        None if nothing lasts longer than the process: then nothing need be kept.
+        """
+        ...
+
+    @property
     def delivered(self) -> TrainingReport | None:
         """The report that was accepted, if there is one."""
+        ...
+
+    def keep_model(self, untrained: Path) -> Path:
+        """
+        Return the untrained model that this run began with.
+
+        Args:
+            untrained: What to begin with if it has not begun yet; a file or a folder.
+
+        Raises:
+            Unavailable: It cannot be kept, for instance because the disk is full.
+        """
         ...
 
     def checkpoint(self) -> Checkpoint | None:
@@ -42,7 +61,7 @@ class Run(Protocol):
         ...
 
     def save_checkpoint(
-        self, write: Callable[[Path], None], history: History, steps: int
+        self, write: Callable[[Path], None], progress: TrainingProgress
     ) -> None:
         """
         Keep a training as it is now; the one before is given up once this is safe.
@@ -50,9 +69,7 @@ class Run(Protocol):
         Args:
             write: Writes the trainer's files into an empty folder.
 
-            history: The epochs that are complete.
-
-            steps: Training steps done of the epoch after these.
+            progress: How far it has got.
 
         Raises:
             Unavailable: It cannot be kept, for instance because the disk is full.
@@ -79,6 +96,10 @@ class Run(Protocol):
 
     def finish(self, report: TrainingReport) -> None:
         """Note that *report* was accepted, and give up everything else."""
+        ...
+
+    def abandon(self) -> None:
+        """Give up everything: there will be no result."""
         ...
 
 

@@ -9,6 +9,16 @@ from typing import Protocol
 class ModelRepository(Protocol):
     """The back-end's store of models."""
 
+    @property
+    def repeats(self) -> bool:
+        """
+        Whether a model comes with the same weights every time.
+
+        The platform's back-end makes it anew for every download (contract, section
+        9.1).
+        """
+        ...
+
     def fetch(self) -> Path:
         """
         Return a file that holds the deployment's untrained model.

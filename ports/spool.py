@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from domain.batches import Array, ElementSpec, ExampleBatch
+from domain.progress import StreamProgress
 
 
 class Spool(Protocol):
@@ -53,19 +55,49 @@ class Spool(Protocol):
         """
         ...
 
+    def note(self, progress: StreamProgress) -> None:
+        """
+        Note that the examples so far are those of a stream read up to *progress*.
+
+        A spool in a folder that lasts can be opened again with what was noted last; the
+        examples behind it are forgotten then.  Other spools have nothing to note.
+        Notes are cheap, but a spool need not take every one of them, as long as it
+        takes that of the stream's end.
+        """
+        ...
+
     def close(self) -> None:
-        """Give back memory and disk; nothing is read afterwards."""
+        """
+        Give back memory, and disk but for a folder that lasts.
+
+        Nothing is read afterwards.
+        """
         ...
 
 
 class SpoolFactory(Protocol):
     """Makes the spool of one stream."""
 
-    def __call__(self, expected: int) -> Spool:
+    def __call__(self, expected: int, folder: Path | None = None) -> Spool:
         """
         Make an empty spool.
 
         Args:
             expected: How many examples are likely to come; others may.
+
+            folder: Where to keep them for another process; made if it is not there, and
+                emptied if it is.  If it cannot be used, or runs full, they are kept as
+                without one, and a warning says so.  None to keep them as long as the
+                spool is open.
+        """
+        ...
+
+    def reopen(self, folder: Path) -> tuple[Spool, StreamProgress] | None:
+        """
+        Open what a spool left in *folder*, to read it and to append to it.
+
+        Returns:
+            The spool as it was when a progress was last noted, and that progress.  None
+            if there is no such thing, or it is not what was written.
         """
         ...

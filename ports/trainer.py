@@ -8,6 +8,7 @@ from typing import Protocol
 
 from domain.batches import ElementSpec, ExampleBatch
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
+from ports.journal import Checkpoint
 
 EpochListener = Callable[[EpochMetrics], None]
 """Called after every epoch, on the training thread."""
@@ -25,7 +26,9 @@ class Dataset(Protocol):
         """Count the examples."""
         ...
 
-    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:
+    def batches(
+        self, size: int, epoch: int = 0, start: int = 0
+    ) -> Iterator[ExampleBatch]:
         """
         Read the examples afresh, *size* at a time; the last batch may be short.
 
@@ -33,7 +36,40 @@ class Dataset(Protocol):
             size: Examples at a time.
 
             epoch: How often they were trained on before; the order may depend on it.
+
+            start: How many to leave out at the beginning of that order.
         """
+        ...
+
+
+class Checkpoints(Protocol):
+    """Where a training is kept, so that another process can go on with it."""
+
+    @property
+    def latest(self) -> Checkpoint | None:
+        """What to go on from, if there is anything."""
+        ...
+
+    def due(self, *, epoch_ended: bool) -> bool:
+        """Whether it is time to save: to be asked often, between any two steps."""
+        ...
+
+    def save(self, write: Callable[[Path], None], steps: int) -> None:
+        """
+        Keep the training as it is now.
+
+        The epochs that the listener was told of are kept with it.  Where there is no
+        room, training goes on all the same.
+
+        Args:
+            write: Writes the trainer's files into an empty folder.
+
+            steps: Training steps done of the epoch after those.
+        """
+        ...
+
+    def start_over(self) -> None:
+        """Forget what was kept: there is no going on from it."""
         ...
 
 
@@ -45,9 +81,15 @@ class TrainableModel(Protocol):
         training: Dataset,
         validation: Dataset | None,
         on_epoch_end: EpochListener,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """
         Train on *training*, and call *on_epoch_end* after every epoch.
+
+        If there is a checkpoint, training goes on from there, to the same end as if it
+        had never stopped; *on_epoch_end* is called for the epochs that remain.  One
+        that a trainer cannot go on from is passed over, and training begins anew, with
+        the first epoch.
 
         Errors raised while reading a dataset, and by *on_epoch_end*, come out
         unchanged.
@@ -88,9 +130,13 @@ class TrainableModel(Protocol):
 class Trainer(Protocol):
     """A machine-learning framework, with the deployment's options built in."""
 
-    def inspect(self, model: Path) -> None:
+    def inspect(self, model: Path) -> str:
         """
         Look into *model* without running it and without loading the framework.
+
+        Returns:
+            Its outline: what tells it from other models, whatever weights it starts
+            with, and however its parts are numbered.
 
         Raises:
             ModelInvalid: The file holds no model that can be trained.

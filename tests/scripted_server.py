@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ class ScriptedServer:
     """
     Plays one act per connection; the last one again for all further connections.
 
+    Without *bodies* it reads no more than the heads of requests before it acts.
+
     Attributes:
         requests: Whole requests, head and body, in order.
 
@@ -23,9 +26,10 @@ class ScriptedServer:
         left: Set once a client has gone while ``hang`` was waiting.
     """
 
-    def __init__(self, *acts: Act):
+    def __init__(self, *acts: Act, reuse_port: bool = False, bodies: bool = True):
         self._acts = list(acts)
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._bodies = bodies
+        self._socket = socket.create_server(("127.0.0.1", 0), reuse_port=reuse_port)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/results/3"
         self._threads: list[threading.Thread] = []
         self.requests: list[bytes] = []
@@ -56,7 +60,8 @@ class ScriptedServer:
 
     def __exit__(self, *_: object) -> None:
         self.released.set()
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # it may not be listening
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         for thread in self._threads:
             thread.join(10)
@@ -72,17 +77,23 @@ class ScriptedServer:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            act = self._acts.pop(0) if len(self._acts) > 1 else self._acts[0]
-            self._start(self._play, act, connection)
+            self._start(self._serve, connection)
 
-    def _play(self, act: Act, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket) -> None:
         with connection:
+            connection.settimeout(10)
             try:
-                self.requests.append(_read_request(connection))
-                self.arrived.set()
-                act(self, connection)
+                self._play(connection)
             except OSError:
                 self.left.set()
+
+    def _play(self, connection: socket.socket) -> None:
+        act = self._acts.pop(0) if len(self._acts) > 1 else self._acts[0]
+        head, behind = read_head(connection)
+        body = read_body(connection, head, behind) if self._bodies else behind
+        self.requests.append(head + body)
+        self.arrived.set()
+        act(self, connection)
 
 
 Act = Callable[[ScriptedServer, socket.socket], None]
@@ -111,19 +122,24 @@ def closed_port() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}/results/3"
 
 
-def _read_request(connection: socket.socket) -> bytes:
-    connection.settimeout(10)
+def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Read a request up to the empty line; returns that, and what came behind it."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += _receive(connection)
-    head, _, body = request.partition(b"\r\n\r\n")
-    length = 0
+    head, end, behind = request.partition(b"\r\n\r\n")
+    return head + end, behind
+
+
+def read_body(connection: socket.socket, head: bytes, behind: bytes) -> bytes:
+    """Read the rest of the body to whose *head* it belongs."""
+    body, length = bytearray(behind), 0
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             length = int(line.partition(b":")[2])
     while len(body) < length:
         body += _receive(connection)
-    return head + b"\r\n\r\n" + body
+    return bytes(body)
 
 
 def _receive(connection: socket.socket) -> bytes:

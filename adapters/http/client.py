@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import random
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import httpx
@@ -18,6 +21,7 @@ from domain.errors import Unavailable
 Send = Callable[[httpx.AsyncClient, httpx.URL], Awaitable[None]]
 """One attempt, from the request to the end of the answer."""
 
+_FIRST_PAUSE = 1.0  # seconds at most
 _LONGEST_PAUSE = 5.0  # seconds; the platform's own habit
 _LONGEST_PATIENT_PAUSE = 30.0  # seconds; a back-end away for long is spared
 _LONGEST_WISH = 60.0  # seconds; of a back-end that names its pause itself
@@ -53,6 +57,10 @@ class NotYet(Exception):
         super().__init__(reason)
         self.pause = pause
 
+    def wish(self) -> float:
+        """Return the pause, and up to a second more."""
+        return 0.0 if self.pause is None else _lot(self.pause, self.pause + 1)
+
 
 def exchange(
     settings: HttpSettings, send: Send, *, patience: float | None = None
@@ -61,7 +69,7 @@ def exchange(
     Run *send* until the back-end has answered, on any thread.
 
     The number of attempts is the limit, or, with *patience*, the time that they take:
-    that many seconds on the monotonic clock.
+    that many seconds on the monotonic clock, after which one under way is broken off.
 
     The client is asynchronous because only so can an attempt's total time be limited:
     a back-end that drips a byte now and then outlives every other time-out.
@@ -90,30 +98,50 @@ async def check(response: httpx.Response) -> None:
         return
     answer = f"status {response.status_code}: {await _excerpt(response)}"
     if response.status_code in _TRY_AGAIN or response.is_server_error:
-        wish = response.headers.get("Retry-After", "")
-        raise NotYet(
-            answer, min(float(wish), _LONGEST_WISH) if wish.isdecimal() else None
-        )
+        raise NotYet(answer, _wish(response.headers))
     raise Refused(answer)
 
 
-def again(reason: Exception) -> bool | float:
-    """Return whether to try again after *reason*, or in how many seconds."""
-    if isinstance(reason, NotYet) and reason.pause is not None:
-        return reason.pause
-    return isinstance(reason, NotYet)
+def pauses(longest: float) -> Iterator[float]:
+    """
+    Yield the seconds between attempts, longer and longer up to *longest*.
+
+    No two jobs make the same, or else all that a back-end has turned away at one moment
+    would be back at one moment.
+    """
+    most = _FIRST_PAUSE
+    while True:
+        yield _lot(0.8 * most, most)
+        most = min(2 * most, longest)
 
 
 async def _attempts(settings: HttpSettings, send: Send, patience: float | None) -> None:
-    async for attempt in stamina.retry_context(
-        on=again,
-        attempts=settings.streamfit_http_attempts if patience is None else None,
-        timeout=patience,
-        wait_initial=0.5,
-        wait_max=_LONGEST_PAUSE if patience is None else _LONGEST_PATIENT_PAUSE,
-    ):
-        with attempt:
-            await _attempt(settings, send)
+    own = pauses(_LONGEST_PAUSE if patience is None else _LONGEST_PATIENT_PAUSE)
+    last: NotYet | None = None
+
+    def again(reason: Exception) -> bool | float:
+        nonlocal last
+        if not isinstance(reason, NotYet):
+            return False
+        last = reason
+        # It is the least that the back-end asks for: 0 is no wish to be run over.
+        return max(reason.wish(), next(own))
+
+    try:
+        async with asyncio.timeout(patience):
+            async for attempt in stamina.retry_context(
+                on=again,
+                attempts=settings.streamfit_http_attempts if patience is None else None,
+                timeout=None,
+            ):
+                with attempt:
+                    await _attempt(settings, send)
+    except TimeoutError as reason:
+        raise last or NotYet(f"no answer within {patience:g} seconds") from reason
+
+
+def _lot(least: float, most: float) -> float:
+    return random.uniform(least, most)  # noqa: S311  # it is no secret
 
 
 async def _attempt(settings: HttpSettings, send: Send) -> None:
@@ -146,6 +174,29 @@ async def _attempt(settings: HttpSettings, send: Send) -> None:
 def _trust() -> ssl.SSLContext:
     """Return the known authorities, whose reading takes longer than a request."""
     return httpx.create_ssl_context()
+
+
+def _wish(headers: httpx.Headers) -> float | None:
+    """Return how many seconds the back-end would like to be left alone."""
+    wish = headers.get("Retry-After", "").strip()
+    if wish.isdecimal():
+        seconds = float(wish)
+    else:
+        until = _moment(wish)
+        # By its own clock, if it tells: ours may be wrong by hours.
+        now = _moment(headers.get("Date", "")) or datetime.now(UTC)
+        if until is None:
+            return None
+        seconds = max((until - now).total_seconds(), 0.0)
+    return min(seconds, _LONGEST_WISH)
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):  # of years and zones beyond all bounds
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def _excerpt(response: httpx.Response) -> str:

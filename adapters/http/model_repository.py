@@ -32,6 +32,11 @@ class HttpModelRepository:
     settings: HttpSettings
     workdir: Path
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the same weights come every time: they do not."""
+        return False
+
     def fetch(self) -> Path:
         """
         Download the model to a new file, which nobody else may read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from attrs import define, field
 from adapters.http.client import Refused, check, exchange
 from adapters.http.progress import Progress
 from adapters.http.settings import HttpSettings
+from adapters.http.upload import upload
 from adapters.wire.dialect import Dialect
 from adapters.wire.result import result_text
 from domain.errors import DeploymentInvalid
@@ -77,9 +79,9 @@ class HttpResultSink:
                         picture,
                         "image/png",
                     )
-                async with client.stream(
-                    "POST", url, data=data, files=files
-                ) as response:
+                request = client.build_request("POST", url, data=data, files=files)
+                response = await upload(client, request)
+                async with contextlib.aclosing(response):
                     await check(response)
 
         try:

@@ -56,10 +56,10 @@ class PartitionLog:
             f"the partition starts at {self.low} and ends at {self.high}"
         )
 
-    def close(self, wanted: RequestedRange) -> OffsetRange:
-        """Give *wanted* an end."""
+    def close(self, wanted: RequestedRange, topic_id: str) -> OffsetRange:
+        """Give *wanted* an end, in the topic of that id."""
         end = self.high if wanted.end is None else wanted.end
-        return OffsetRange(wanted.topic, wanted.partition, wanted.start, end)
+        return OffsetRange(wanted.topic, wanted.partition, wanted.start, end, topic_id)
 
 
 NOWHERE = PartitionLog(0, 0, exists=False)

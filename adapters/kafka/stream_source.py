@@ -48,7 +48,8 @@ class KafkaStreamSource(StreamSource):
         faults += _missing(ranges, logs)
         if faults:
             raise StreamUnreadable("; ".join(faults))
-        return tuple(logs[r.topic, r.partition].close(r) for r in ranges)
+        ids = self._topic_ids.known(wanted.topic for wanted in ranges)
+        return tuple(logs[r.topic, r.partition].close(r, ids[r.topic]) for r in ranges)
 
     def _wait(
         self, client: Client, ranges: Sequence[RequestedRange], logs: Logs

@@ -40,6 +40,8 @@ class MemoryBackend:
 
         accepting: Whether it takes results.
 
+        repeats: Whether it claims to hand out the same weights every time.
+
         progress: Every history that was reported, oldest first.
 
         deliveries: Every result that was handed in, oldest first.
@@ -49,6 +51,7 @@ class MemoryBackend:
     workdir: Path
     available: bool = True
     accepting: bool = True
+    repeats: bool = True
     progress: list[History] = field(factory=list, init=False)
     deliveries: list[Delivery] = field(factory=list, init=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import Condition
@@ -54,12 +55,14 @@ class MemoryBroker(ControlSource, StreamSource):
     batch_size: int = 1000
     patience: float = 0.0
     _topics: dict[str, list[_Partition]] = field(factory=dict, init=False)
+    _ids: dict[str, str] = field(factory=dict, init=False)
     _changed: Condition = field(factory=Condition, init=False)
 
     def create(self, topic: str, partitions: int = 1) -> None:
         """Make a topic, or add partitions to it."""
         with self._changed:
             there = self._topics.setdefault(topic, [])
+            self._ids.setdefault(topic, uuid.uuid4().hex)
             there += [_Partition() for _ in range(partitions - len(there))]
             self._changed.notify_all()
 
@@ -69,6 +72,11 @@ class MemoryBroker(ControlSource, StreamSource):
         with self._changed:
             self._topics[topic][partition].records += records
             self._changed.notify_all()
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic with all that is in it."""
+        with self._changed:
+            del self._topics[topic], self._ids[topic]
 
     def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
         """Delete the records before an offset, as retention does."""
@@ -105,6 +113,7 @@ class MemoryBroker(ControlSource, StreamSource):
                 self._topics[wanted.topic][wanted.partition].high
                 if wanted.end is None
                 else wanted.end,
+                self._ids[wanted.topic],
             )
             for wanted in ranges
         )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attrs import define, field
 
-from domain.report import History, TrainingReport
+from domain.progress import TrainingProgress
+from domain.report import TrainingReport
 from ports import Checkpoint, Journal, Run
 
 
@@ -20,14 +21,23 @@ class MemoryJournal(Journal):
 
     Attributes:
         workdir: Folder for them.
+
+        lasting: Whether another job will ask for these runs, as in tests; else they
+            have no folder of their own, and nothing need be kept there.
     """
 
     workdir: Path
+    lasting: bool = True
     _runs: dict[str, MemoryRun] = field(factory=dict, init=False)
 
     def run(self, identity: str) -> Run:
         """Return the run of *identity*; see the port."""
-        return self._runs.setdefault(identity, MemoryRun(self.workdir))
+        if identity not in self._runs:
+            folder = None
+            if self.lasting:
+                folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.workdir))
+            self._runs[identity] = MemoryRun(self.workdir, folder)
+        return self._runs[identity]
 
 
 @define
@@ -38,20 +48,29 @@ class MemoryRun(Run):
     Attributes:
         workdir: Folder for files.
 
+        folder: A folder that lasts as long as the run, if anything does.
+
         delivered: The report that was accepted, if there is one.
     """
 
     workdir: Path
+    folder: Path | None
     delivered: TrainingReport | None = field(default=None, init=False)
+    _untrained: Path | None = field(default=None, init=False)
     _checkpoint: Checkpoint | None = field(default=None, init=False)
     _outbox: tuple[TrainingReport, Path] | None = field(default=None, init=False)
+
+    def keep_model(self, untrained: Path) -> Path:
+        """Return the model that this run began with; see the port."""
+        self._untrained = self._untrained or untrained
+        return self._untrained
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the latest checkpoint; see the port."""
         return self._checkpoint
 
     def save_checkpoint(
-        self, write: Callable[[Path], None], history: History, steps: int
+        self, write: Callable[[Path], None], progress: TrainingProgress
     ) -> None:
         """Keep a training as it is now; see the port."""
         folder = Path(tempfile.mkdtemp(prefix="checkpoint-", dir=self.workdir))
@@ -60,7 +79,7 @@ class MemoryRun(Run):
         except BaseException:
             shutil.rmtree(folder)
             raise
-        before, self._checkpoint = self._checkpoint, Checkpoint(folder, history, steps)
+        before, self._checkpoint = self._checkpoint, Checkpoint(folder, progress)
         if before is not None:
             shutil.rmtree(before.folder)
 
@@ -77,7 +96,14 @@ class MemoryRun(Run):
 
     def finish(self, report: TrainingReport) -> None:
         """Note that *report* was accepted; see the port."""
+        self.abandon()
         self.delivered = report
+
+    def abandon(self) -> None:
+        """Give up everything; see the port."""
         if self._checkpoint is not None:
             shutil.rmtree(self._checkpoint.folder)
-        self._checkpoint = self._outbox = None
+        if self.folder is not None:
+            shutil.rmtree(self.folder)
+            self.folder.mkdir()
+        self._untrained = self._checkpoint = self._outbox = None

@@ -13,11 +13,12 @@ from attrs import define, frozen
 
 from domain.errors import ModelInvalid
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
-from ports import Dataset, EpochListener, TrainableModel, Trainer
+from ports import Checkpoints, Dataset, EpochListener, TrainableModel, Trainer
 
 log = logging.getLogger(__name__)
 
 _ROWS = 1024
+_KEPT = "epochs"
 _MARK = b"\ntrained for %d epochs by FakeTrainer"
 _MARKED = re.compile(rb"(.*)" + _MARK.replace(b"%d", rb"(\d+)"), re.DOTALL)
 
@@ -36,9 +37,9 @@ class FakeTrainer(Trainer):
     epochs: int = 3
     workdir: Path | None = None
 
-    def inspect(self, model: Path) -> None:
+    def inspect(self, model: Path) -> str:
         """
-        Take any file for a model that is not empty.
+        Take any file for a model that is not empty, and each for the same one.
 
         Raises:
             ModelInvalid: The file is empty or not there.
@@ -49,6 +50,7 @@ class FakeTrainer(Trainer):
             raise ModelInvalid(f"the model file cannot be read: {error}") from error
         if empty:
             raise ModelInvalid("the model file is empty")
+        return ""
 
     def prepare(self) -> None:
         """Do nothing: there is no framework to wait for."""
@@ -92,15 +94,22 @@ class FakeModel(TrainableModel):
         training: Dataset,
         validation: Dataset | None,
         on_epoch_end: EpochListener,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
-        """Read both datasets once per epoch."""
-        for epoch in range(self.epochs):
+        """Read both datasets once per epoch, and keep how often that was."""
+        first = 0
+        if checkpoints is not None and checkpoints.latest is not None:
+            first = len(checkpoints.latest.progress.history)
+            self.trained = int((checkpoints.latest.folder / _KEPT).read_text())
+        for epoch in range(first, self.epochs):
             _read(training, epoch)
             self.trained += 1
             if validation:
                 _read(validation)
             metrics = self._metrics()
             on_epoch_end(EpochMetrics(metrics, metrics if validation else {}))
+            if checkpoints is not None:
+                checkpoints.save(self._write, 0)
 
     def evaluate(self, dataset: Dataset) -> Metrics:
         """Read *dataset* once."""
@@ -124,6 +133,9 @@ class FakeModel(TrainableModel):
         path = Path(tempfile.mkdtemp(prefix="trained-", dir=self.workdir)) / "model.h5"
         path.write_bytes(self.content + _MARK % self.trained)
         return path
+
+    def _write(self, folder: Path) -> None:
+        (folder / _KEPT).write_text(str(self.trained))
 
     def _metrics(self) -> Metrics:
         loss = 1 / (self.trained + 1)

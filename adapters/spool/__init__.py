@@ -1,4 +1,4 @@
-"""Decoded examples: in memory as long as they fit, else in files."""
+"""Decoded examples: in memory as long as they fit, else in files; or in a folder."""
 
 from adapters.spool.disk import DiskSpool
 from adapters.spool.factory import SpoolFor

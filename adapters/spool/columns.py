@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from attrs import define, field, frozen
 
-from domain.batches import Array, ElementSpec, ExampleBatch
+from domain.batches import Array, ElementSpec, ExampleBatch, TensorSpec
+from domain.progress import StreamProgress
 from ports import Spool
 
 Rows = npt.NDArray[np.generic]
@@ -36,6 +37,26 @@ class RowType:
     def of(cls, rows: Rows) -> RowType:
         """Return the type of *rows*."""
         return cls(rows.dtype, rows.shape[1:])
+
+    @classmethod
+    def of_examples(cls, spec: ElementSpec) -> list[RowType]:
+        """
+        Return the types of features and labels that *spec* describes.
+
+        Raises:
+            ValueError: There are none such.
+        """
+        return [cls._described(tensor) for tensor in (spec.features, spec.label)]
+
+    @classmethod
+    def _described(cls, tensor: TensorSpec) -> RowType:
+        try:
+            dtype: np.dtype[np.generic] = np.dtype(tensor.dtype)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+        if dtype.hasobject or min(tensor.shape, default=0) < 0:
+            raise ValueError(f"no rows in a file: {tensor}")
+        return cls(dtype, tensor.shape)
 
     @property
     def size(self) -> int:
@@ -71,6 +92,11 @@ class Column(Protocol):
 def columns_of(examples: ExampleBatch) -> tuple[Rows, Rows]:
     """Return features and labels as arrays."""
     return np.asarray(examples.features), np.asarray(examples.labels)
+
+
+def raw(rows: Rows) -> memoryview:
+    """Return the bytes of *rows*, as they lie in a file."""
+    return np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data
 
 
 def row_size(examples: ExampleBatch) -> int:
@@ -148,6 +174,9 @@ class ColumnSpool(Spool):
             self.require_open()
             raise LookupError("an empty spool has nothing to read")
         return columns
+
+    def note(self, progress: StreamProgress) -> None:
+        """See Spool; nothing lasts."""
 
     def close(self) -> None:
         """See Spool; waits for an append that is under way."""

@@ -14,7 +14,14 @@ from threading import Lock
 import numpy as np
 from attrs import define, field
 
-from adapters.spool.columns import Column, ColumnSpool, Positions, Rows, RowType
+from adapters.spool.columns import (
+    Column,
+    ColumnSpool,
+    Positions,
+    Rows,
+    RowType,
+    raw,
+)
 from adapters.spool.sizes import size_text
 from domain.errors import SettingsInvalid, SpoolFull, Unavailable
 
@@ -51,43 +58,36 @@ class DiskSpool(ColumnSpool):
     folder: Path
 
     def _make(self, types: list[RowType], expected: int) -> tuple[Column, ...]:
-        columns = tuple(_DiskColumn(self.folder, kind) for kind in types)
-        need, free = expected * sum(kind.size for kind in types), _free(self.folder)
-        if need > free:
-            raise SpoolFull(
-                f"{self.folder}: {expected} examples need {size_text(need)}, "
-                f"{size_text(free)} free"
-            )
+        columns = tuple(
+            DiskColumn(self.folder, kind, _nameless_file(self.folder)) for kind in types
+        )
+        require_room(self.folder, types, expected)
         return columns
 
 
 @define(eq=False)
-class _DiskColumn(Column):
-    """A file; one thread writes to it while others map what is there."""
+class DiskColumn(Column):
+    """
+    A file; one thread writes to it while others map what is there.
+
+    It is closed with the column, or with its last reader.
+    """
 
     _folder: Path
     _type: RowType
-    _file: FileIO = field(init=False)
-    _close_file: weakref.finalize[..., _DiskColumn] = field(init=False)
+    _file: FileIO
+    _close_file: weakref.finalize[..., DiskColumn] = field(init=False)
     _mapping: Lock = field(init=False, factory=Lock)
 
     def __attrs_post_init__(self) -> None:
-        self._file = _nameless_file(self._folder)
         self._close_file = weakref.finalize(self, self._file.close)
 
     def write(self, rows: Rows, start: int) -> None:
-        data = np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data
-        position = start * self._type.size
-        try:
-            while data:  # the system takes 2 GiB at most, and less on a full disk
-                written = os.pwrite(self._file.fileno(), data, position)
-                position += written
-                data = data[written:]
-        except OSError as reason:
-            what = f"{size_text(len(data))} more"
-            raise _refused(reason, self._folder, what) from reason
+        """See Column."""
+        write_all(self._folder, self._file, raw(rows), start * self._type.size)
 
     def read(self, start: int, stop: int) -> Rows:
+        """See Column."""
         shape = (stop - start, *self._type.shape)
         offset, size = start * self._type.size, (stop - start) * self._type.size
         if not size:  # cannot be mapped
@@ -105,6 +105,7 @@ class _DiskColumn(Column):
         return np.ndarray(shape, self._type.dtype, mapped, before)
 
     def take(self, positions: Positions) -> Rows:
+        """See Column."""
         taken = np.empty((len(positions), *self._type.shape), self._type.dtype)
         if len(positions):
             # In the order of the file, which a disk reads fastest.
@@ -114,6 +115,7 @@ class _DiskColumn(Column):
         return taken
 
     def close(self) -> None:
+        """See Column."""
         with self._mapping:
             self._close_file()
 
@@ -127,20 +129,53 @@ def _nameless_file(folder: Path) -> FileIO:
             raise SettingsInvalid(
                 f"STREAMFIT_SPOOL_DIR: {folder}: {reason.strerror}"
             ) from reason
-        raise _refused(reason, folder, "another file") from reason
+        raise refused(reason, folder, "another file") from reason
 
 
-def _refused(reason: OSError, folder: Path, what: str) -> Unavailable:
+def write_all(folder: Path, file: FileIO, data: memoryview, position: int) -> None:
+    """
+    Write *data* to a file in *folder*, from *position* on.
+
+    Raises:
+        SpoolFull: There is no room for it.
+
+        Unavailable: The disk fails.
+    """
+    try:
+        while data:  # the system takes 2 GiB at most, and less on a full disk
+            written = os.pwrite(file.fileno(), data, position)
+            position += written
+            data = data[written:]
+    except OSError as reason:
+        raise refused(reason, folder, f"{size_text(len(data))} more") from reason
+
+
+def require_room(folder: Path, types: list[RowType], expected: int) -> None:
+    """
+    Look whether *folder* has room for *expected* rows in columns of *types*.
+
+    Raises:
+        SpoolFull: It has less.
+    """
+    need, free = expected * sum(kind.size for kind in types), free_bytes(folder)
+    if need > free:
+        raise SpoolFull(
+            f"{folder}: {expected} examples need {size_text(need)}, "
+            f"{size_text(free)} free"
+        )
+
+
+def refused(reason: OSError, folder: Path, what: str) -> Unavailable:
     """Return the error to raise when *folder* does not take *what*."""
     if reason.errno in _NO_ROOM:
         return SpoolFull(
-            f"{folder}: no room for {what}, {size_text(_free(folder))} free: "
+            f"{folder}: no room for {what}, {size_text(free_bytes(folder))} free: "
             f"{reason.strerror}"
         )
     return Unavailable(f"{folder}: {reason.strerror}")
 
 
-def _free(folder: Path) -> int:
+def free_bytes(folder: Path) -> int:
     """Return the bytes that this user may still write to *folder*."""
     space = os.statvfs(folder)
     return space.f_bavail * space.f_frsize

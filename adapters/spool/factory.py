@@ -1,4 +1,4 @@
-"""Memory as long as the examples fit into it, else the disk."""
+"""Memory as long as the examples fit into it, else the disk; or a folder that lasts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from attrs import define, field, frozen
 
 from adapters.spool.columns import ColumnSpool, row_size
 from adapters.spool.disk import DiskSpool
+from adapters.spool.kept import KeptSpool
+from adapters.spool.lasting import LastingSpool
 from adapters.spool.memory import MemorySpool
+from adapters.spool.reopening import reopen
 from adapters.spool.settings import SpoolSettings
 from domain.batches import Array, ElementSpec, ExampleBatch
+from domain.progress import StreamProgress
 from ports import Spool, SpoolFactory
 
 log = logging.getLogger(__name__)
@@ -24,8 +28,21 @@ class SpoolFor(SpoolFactory):
 
     settings: SpoolSettings
 
-    def __call__(self, expected: int) -> Spool:
+    def __call__(self, expected: int, folder: Path | None = None) -> Spool:
         """See SpoolFactory."""
+        if folder is None:
+            return self._passing(expected)
+        return LastingSpool(KeptSpool(expected, folder), self._passing)
+
+    def reopen(self, folder: Path) -> tuple[Spool, StreamProgress] | None:
+        """See SpoolFactory."""
+        if (left := reopen(folder)) is None:
+            return None
+        kept, mark = left
+        return LastingSpool(kept, self._passing), mark.progress
+
+    def _passing(self, expected: int) -> Spool:
+        """Make a spool that goes with the process."""
         return SpillingSpool(
             expected,
             self.settings.streamfit_spool_memory,
@@ -88,6 +105,9 @@ class SpillingSpool(Spool):
     def take(self, positions: Array) -> ExampleBatch:
         """See Spool."""
         return self._spool.take(positions)
+
+    def note(self, progress: StreamProgress) -> None:
+        """See Spool; nothing lasts."""
 
     def close(self) -> None:
         """See Spool; waits for an append that is under way."""

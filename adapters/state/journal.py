@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import cast
 
 import cattrs
-from attrs import define, field, frozen
+from attrs import define, field, frozen, validators
 
 from adapters.state.sealed import Damaged, remove, seal, unseal
 from domain.errors import Unavailable
-from domain.report import EpochMetrics, History, TrainingReport
+from domain.progress import TrainingProgress
+from domain.report import TrainingReport
 from ports import Checkpoint, Journal, Run
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ VERSION = 1
 MOST_DELIVERED = 100
 """Runs that are remembered after their delivery."""
 
-_CHECKPOINT, _OUTBOX, _DELIVERED = "checkpoint", "outbox", "delivered"
+_UNTRAINED, _CHECKPOINT = "untrained", "checkpoint"
+_OUTBOX, _DELIVERED = "outbox", "delivered"
 _MODEL = "model"
 
 _converter = cattrs.Converter()
@@ -41,9 +43,15 @@ class StateSettings:
 
     Attributes:
         streamfit_state_dir: The folder; without one, a job that dies starts over.
+
+        streamfit_checkpoint_seconds: After how long a training is kept within an epoch;
+            0 for every opportunity, whatever it costs.
     """
 
     streamfit_state_dir: Path | None = None
+    streamfit_checkpoint_seconds: float = field(
+        default=60.0, validator=validators.ge(0)
+    )
 
 
 @define(eq=False)
@@ -115,20 +123,28 @@ class FolderRun(Run):
             return None
         return _converter.structure(note["report"], TrainingReport)
 
+    def keep_model(self, untrained: Path) -> Path:
+        """Return the model that this run began with; see the port."""
+        folder = self.folder / _UNTRAINED
+        if _unsealed(folder) is None:
+            with _failures(self.folder):
+                seal(folder, partial(_copy, untrained, _MODEL), {})
+        return folder / _MODEL
+
     def checkpoint(self) -> Checkpoint | None:
         """Return the latest checkpoint that is whole; see the port."""
         folder = self.folder / _CHECKPOINT
         note = _unsealed(folder)
         if note is None:
             return None
-        history = _converter.structure(note["history"], tuple[EpochMetrics, ...])
-        return Checkpoint(folder, history, cast("int", note["steps"]))
+        progress = _converter.structure(note["progress"], TrainingProgress)
+        return Checkpoint(folder, progress)
 
     def save_checkpoint(
-        self, write: Callable[[Path], None], history: History, steps: int
+        self, write: Callable[[Path], None], progress: TrainingProgress
     ) -> None:
         """Keep a training as it is now; see the port."""
-        note = {"history": _converter.unstructure(history), "steps": steps}
+        note = {"progress": _converter.unstructure(progress)}
         with _failures(self.folder):
             seal(self.folder / _CHECKPOINT, write, note)
 
@@ -156,8 +172,14 @@ class FolderRun(Run):
         note = {"report": _converter.unstructure(report)}
         with _failures(self.folder):
             seal(self.folder / _DELIVERED, lambda _: None, note)
-            for name in (_OUTBOX, _CHECKPOINT):
-                remove(self.folder / name)
+            for path in self.folder.iterdir():
+                if path.name != _DELIVERED:
+                    remove(path)
+
+    def abandon(self) -> None:
+        """Give up everything; see the port."""
+        with _failures(self.folder):
+            remove(self.folder)
 
 
 def _is_delivered(run: Path) -> bool:
@@ -175,7 +197,10 @@ def _unsealed(folder: Path) -> dict[str, object] | None:
 
 
 def _copy(model: Path, name: str, folder: Path) -> None:
-    shutil.copyfile(model, folder / name)
+    if model.is_dir():  # a SavedModel
+        shutil.copytree(model, folder / name)
+    else:
+        shutil.copyfile(model, folder / name)
 
 
 def _lock(path: Path) -> int:

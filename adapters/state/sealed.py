@@ -98,10 +98,12 @@ def unseal(folder: Path) -> Mapping[str, object] | None:
     return note
 
 
-def remove(folder: Path) -> None:
-    """Remove *folder*, if it is there."""
-    if folder.exists():
-        shutil.rmtree(folder)
+def remove(path: Path) -> None:
+    """Remove *path*, a folder or a file, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> list[Path]:

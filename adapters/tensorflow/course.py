@@ -18,6 +18,33 @@ log = logging.getLogger(__name__)
 
 
 @define
+class Standing:
+    """
+    What is remembered of the epochs so far.
+
+    Attributes:
+        best: The best loss.
+
+        best_epoch: The epoch that had it, if any had one.
+
+        first_epoch: The first epoch, if there was one.
+
+        last_epoch: The last one.
+
+        diverged: Whether a loss was no longer a number.
+
+        ended: Whether training has ended early.
+    """
+
+    best: float = math.inf
+    best_epoch: int | None = None
+    first_epoch: int | None = None
+    last_epoch: int = 0
+    diverged: bool = False
+    ended: bool = False
+
+
+@define
 class Course:
     """
     The course of one training.
@@ -30,18 +57,18 @@ class Course:
         watched: Which loss is watched: ``loss`` or ``val_loss``.
 
         listener: Is told of every epoch.
+
+        standing: What is remembered of the epochs so far.
+
+        weights: Those of the best epoch, if they are wanted.
     """
 
     keras_model: Any
     settings: TensorFlowSettings
     watched: str
     listener: EpochListener
-    _best: float = field(default=math.inf, init=False)
-    _best_epoch: int | None = field(default=None, init=False)
-    _first_epoch: int | None = field(default=None, init=False)
-    _last_epoch: int = field(default=0, init=False)
-    _weights: list[np.ndarray] | None = field(default=None, init=False)
-    _diverged: bool = field(default=False, init=False)
+    standing: Standing = field(factory=Standing)
+    weights: list[np.ndarray] | None = None
 
     def epoch_ended(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Tell of *epoch* (from 0), of which Keras reports *logs*."""
@@ -54,38 +81,40 @@ class Course:
                 validation={k.removeprefix("val_"): v for k, v in validation.items()},
             )
         )
-        self._last_epoch = epoch
-        if self._first_epoch is None:
-            self._first_epoch = epoch
+        now = self.standing
+        now.last_epoch = epoch
+        if now.first_epoch is None:
+            now.first_epoch = epoch
         if self.watched in metrics:  # validation may come less often
             self._watch(epoch, metrics[self.watched])
 
     def end(self) -> None:
         """Give the model the weights that are wanted."""
-        if self._weights is not None and self._best_epoch != self._last_epoch:
-            self.keras_model.set_weights(self._weights)
+        now = self.standing
+        if self.weights is not None and now.best_epoch != now.last_epoch:
+            self.keras_model.set_weights(self.weights)
             log.info(
                 "weights of the best epoch",
-                extra={"epoch": _told(self._best_epoch), self.watched: self._best},
+                extra={"epoch": _told(now.best_epoch), self.watched: now.best},
             )
 
     def _watch(self, epoch: int, loss: float) -> None:
-        patience = self.settings.streamfit_early_stopping
-        if loss < self._best:  # not so for NaN
-            self._best, self._best_epoch = loss, epoch
+        patience, now = self.settings.streamfit_early_stopping, self.standing
+        if loss < now.best:  # not so for NaN
+            now.best, now.best_epoch = loss, epoch
             if self.settings.streamfit_checkpoint_best:
-                self._weights = self.keras_model.get_weights()
+                self.weights = self.keras_model.get_weights()
             return
-        best = self._first_epoch if self._best_epoch is None else self._best_epoch
+        best = now.first_epoch if now.best_epoch is None else now.best_epoch
         if patience is not None and epoch - (best or 0) >= patience:
-            self.keras_model.stop_training = True
+            self.keras_model.stop_training = now.ended = True
             log.info(
                 "training ends early: the loss is not getting better",
                 extra={
                     "epoch": _told(epoch),
-                    "best_epoch": _told(self._best_epoch),
+                    "best_epoch": _told(now.best_epoch),
                     "watched": self.watched,
-                    "best": self._best,
+                    "best": now.best,
                 },
             )
 
@@ -93,8 +122,8 @@ class Course:
         found = [
             n for n in ("loss", "val_loss") if not math.isfinite(metrics.get(n, 0))
         ]
-        if found and not self._diverged:
-            self._diverged = True
+        if found and not self.standing.diverged:
+            self.standing.diverged = True
             log.warning(
                 "the loss is no longer a number: training diverges",
                 extra={"epoch": _told(epoch), "metrics": found},

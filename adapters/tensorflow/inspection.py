@@ -25,9 +25,12 @@ _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal
 _PATIENCE = 300.0  # seconds; what is looked into is a few megabytes at most
 
 
-def inspect(path: Path, settings: ModelSettings) -> None:
+def inspect(path: Path, settings: ModelSettings) -> str:
     """
     Look into *path* without TensorFlow.
+
+    Returns:
+        The model's outline.
 
     Raises:
         ModelInvalid: It holds no model that can be trained.
@@ -58,18 +61,20 @@ def inspect(path: Path, settings: ModelSettings) -> None:
         raise Unavailable(f"{path}: looking into the model was ended by {name}")
     if looked.returncode:
         raise RuntimeError(f"looking into the model failed: {looked.stderr}")
+    return str(json.loads(looked.stdout))
 
 
 def main(path: str, settings: str) -> int:
-    """Do it here; the reason for a refusal goes to standard output, as JSON."""
+    """Do it here; outline or reason for a refusal go to standard output, as JSON."""
     from adapters.tensorflow.files import model_file
 
     try:
-        model_file(Path(path), ModelSettings(**json.loads(settings))).inspect()
+        told = model_file(Path(path), ModelSettings(**json.loads(settings))).inspect()
+        code = os.EX_OK
     except ModelInvalid as reason:
-        sys.stdout.write(json.dumps(str(reason)))
-        return os.EX_DATAERR
-    return os.EX_OK
+        told, code = str(reason), os.EX_DATAERR
+    sys.stdout.write(json.dumps(told))
+    return code
 
 
 if __name__ == "__main__":

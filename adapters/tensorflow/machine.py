@@ -62,5 +62,7 @@ def seed_everything(seed: int) -> None:
     import keras
     import tf_keras
 
+    # Else its random layers have their state in kernels, where none can be read.
+    tf_keras.backend.experimental.enable_tf_random_generator()
     for engine in (keras, tf_keras):  # before a model is loaded: its layers draw then
         engine.utils.set_random_seed(seed)

@@ -7,6 +7,7 @@ import logging
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,14 @@ from adapters.tensorflow.class_weights import balanced
 from adapters.tensorflow.course import Course, scalars
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
 from adapters.tensorflow.fit_options import Scalar
+from adapters.tensorflow.keeper import Keeper
 from adapters.tensorflow.pipeline import Passes, Pipeline
 from adapters.tensorflow.settings import TensorFlowSettings
+from adapters.tensorflow.stretches import Plan, Stretch
+from adapters.tensorflow.training_state import TrainingState
 from domain.errors import SettingsInvalid
 from domain.report import ConfusionMatrix, Metrics
-from ports import Dataset, EpochListener, TrainableModel
+from ports import Checkpoints, Dataset, EpochListener, TrainableModel
 
 log = logging.getLogger(__name__)
 
@@ -75,44 +79,78 @@ class TensorFlowModel(TrainableModel):
         training: Dataset,
         validation: Dataset | None,
         on_epoch_end: EpochListener,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """Train on *training*; see the port."""
         options = self._options(self.keras_model.fit, self.settings.kwargs_fit)
-        options["epochs"] = self._epochs(len(training), options)
         options["shuffle"] = False  # Keras would not, but Keras 3 warns of it
-        steps, validation_steps = (
-            options.get(name) for name in ("steps_per_epoch", "validation_steps")
-        )
         if self.settings.streamfit_class_weights:
             options["class_weight"] = self._class_weights(training)
         pipeline = self._pipeline()
-        passes = Passes(options.get("initial_epoch", 0))
-        times = self._times(steps)
-        if steps is None and not self._of_keras_3:
-            # In one go through all epochs: to begin anew costs as much as some steps.
-            # (Keras 3 would run a begun block on into the next epoch.)
-            options["steps_per_epoch"] = math.ceil(len(training) / self.settings.batch)
-            times = max(options["epochs"] - options.get("initial_epoch", 0), 1)
-        data = pipeline.feed(training, times=times, passes=passes)
-        runs = [self._extent(training, steps)]
-        if validation:
-            times = self._times(validation_steps)
-            options["validation_data"] = pipeline.feed(validation, times=times)
-            runs.append(self._extent(validation, validation_steps))
-        self._prepare(runs)
         course = Course(
             self.keras_model,
             self.settings,
             "val_loss" if validation else "loss",
             pipeline.listener(on_epoch_end),
         )
-        callback = self.loaded.engine.callbacks.LambdaCallback(
-            on_train_begin=lambda _: passes.start(),
-            on_epoch_end=course.epoch_ended,
+        plan = self._plan(len(training), options)
+        fit = partial(self._fit, pipeline, (training, validation), options)
+        if checkpoints is None:
+            for stretch in plan.after(0, 0):
+                fit(stretch, {"on_epoch_end": course.epoch_ended})
+        else:
+            state = TrainingState(self.loaded)
+            keeper = Keeper(state, course, plan, checkpoints)
+            try:
+                for stretch in keeper.go_on(partial(self._build_metrics, training)):
+                    fit(stretch, keeper.hooks(stretch))
+            except SystemExit:
+                keeper.interrupted()
+                raise
+        course.end()
+
+    def _fit(
+        self,
+        pipeline: Pipeline,
+        parts: tuple[Dataset, Dataset | None],
+        options: Mapping[str, Any],
+        stretch: Stretch,
+        hooks: Mapping[str, Callable[..., None]],
+    ) -> None:
+        """Train and validate on *parts*, and call *hooks* where Keras does."""
+        training, validation = parts
+        passes = Passes(stretch.pass_number, stretch.skipped * self.settings.batch)
+        steps, times = stretch.steps, self._times(stretch.steps)
+        runs = [Run(stretch.batches, steps, endless=self._endless(steps))]
+        if steps is None and not self.loaded.of_keras_3:
+            # In one go through all epochs: to begin anew costs as much as some steps.
+            # (Keras 3 would run a begun block on into the next epoch.)
+            steps, times = stretch.batches, stretch.end - stretch.first
+        arguments = {
+            **options,
+            "initial_epoch": stretch.first,
+            "epochs": stretch.end,
+            "steps_per_epoch": steps,
+        }
+        data = pipeline.feed(training, times=times, passes=passes)
+        if validation:
+            held_out = options.get("validation_steps")
+            times = self._times(held_out)
+            arguments["validation_data"] = pipeline.feed(validation, times=times)
+            runs.append(self._extent(validation, held_out))
+        self._prepare(runs)
+        callback = _callback(
+            self.loaded.engine, on_train_begin=lambda _: passes.start(), **hooks
         )
         with pipeline.errors_unchanged():
-            self._run(self.keras_model.fit, data, callbacks=[callback], **options)
-        course.end()
+            self._run(self.keras_model.fit, data, callbacks=[callback], **arguments)
+
+    def _build_metrics(self, dataset: Dataset) -> None:
+        """Let Keras make the variables of its metrics, by a look at a batch."""
+        pipeline = self._pipeline()
+        set_block(self.keras_model, 1)
+        with pipeline.errors_unchanged():
+            self.keras_model.evaluate(pipeline.feed(dataset).take(1), verbose=0)
 
     def evaluate(self, dataset: Dataset) -> Metrics:
         """Return loss and metrics on *dataset*; see the port."""
@@ -161,16 +199,12 @@ class TensorFlowModel(TrainableModel):
         known = inspect.signature(function).parameters
         return {n: v for n, v in {**_QUIET, **given}.items() if n in known}
 
-    @property
-    def _of_keras_3(self) -> bool:
-        return bool(self.loaded.engine.__name__ == "keras")
-
     def _pipeline(self) -> Pipeline:
         return Pipeline(
             self.settings.batch,
             self.loaded.engine.backend.floatx(),
             # Keras 2 hands one label to all.
-            len(self.keras_model.outputs) if self._of_keras_3 else 1,
+            len(self.keras_model.outputs) if self.loaded.of_keras_3 else 1,
         )
 
     def _extent(self, dataset: Dataset, steps: int | None) -> Run:
@@ -181,7 +215,7 @@ class TensorFlowModel(TrainableModel):
         """Compile steps as wanted, and let as many run in one go as suit all *runs*."""
         if self.settings.streamfit_jit is not None:
             set_jit(self.keras_model, jit=self.settings.streamfit_jit)
-        of_keras_3 = self._of_keras_3
+        of_keras_3 = self.loaded.of_keras_3
         most = block_steps(
             self.settings.streamfit_steps_per_execution,
             self.keras_model,
@@ -217,25 +251,44 @@ class TensorFlowModel(TrainableModel):
     def _endless(self, steps: Scalar) -> bool:
         return self.repeat and steps is not None
 
-    def _epochs(self, examples: int, options: Mapping[str, Any]) -> int:
+    def _plan(self, examples: int, options: Mapping[str, Any]) -> Plan:
         """
-        Return the last epoch for which there are data.
+        Return the epochs for which there are data.
 
         Keras notices that data have run out only in an epoch without any, and reports
         the metrics of the one before again.
         """
-        epochs = int(options.get("epochs", 1))
+        first = int(options.get("initial_epoch", 0))
+        end = int(options.get("epochs", 1))
         steps: int | None = options.get("steps_per_epoch")
         batches = math.ceil(examples / self.settings.batch)
-        if steps is None or steps == batches or self._endless(steps):
-            return epochs
-        last = int(options.get("initial_epoch", 0)) + math.ceil(batches / steps)
-        if last < epochs:
-            log.warning(
-                "fewer epochs: the data end before",
-                extra={"batches": batches, "steps_per_epoch": steps, "epochs": last},
-            )
-        return min(epochs, last)
+        endless = self._endless(steps)
+        if steps is not None and steps != batches and not endless:
+            last = first + math.ceil(batches / steps)
+            if last < end:
+                log.warning(
+                    "fewer epochs: the data end before",
+                    extra={
+                        "batches": batches,
+                        "steps_per_epoch": steps,
+                        "epochs": last,
+                    },
+                )
+            end = min(end, last)
+        return Plan(first, end, batches, steps, endless)
+
+
+def _callback(engine: Any, **hooks: Callable[..., None]) -> Any:
+    """Return a callback of *engine* that has these *hooks* and no others."""
+    kind = type(
+        "Hooks",
+        (engine.callbacks.Callback,),
+        {
+            "_supports_tf_logs": True,  # else Keras 2 fetches metrics after every block
+            **{name: staticmethod(hook) for name, hook in hooks.items()},
+        },
+    )
+    return kind()
 
 
 def _of_logits(loss: Any) -> bool:

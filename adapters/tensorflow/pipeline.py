@@ -37,9 +37,12 @@ class Passes:
 
     Attributes:
         first: Number of the first pass.
+
+        skipped: How many examples are left out of that one.
     """
 
     first: int = 0
+    skipped: int = 0
     _next: int = field(init=False, default=0)
 
     def start(self) -> None:
@@ -96,7 +99,7 @@ class Pipeline:
                 without end.
 
             passes: Counts the passes that training has made, if the order of the
-                examples may depend on it.
+                examples may depend on it, or some were trained on before.
         """
         spec = dataset.element_spec
         features = _signature(spec.features, self.floats)
@@ -111,10 +114,16 @@ class Pipeline:
         data = data.rebatch(self.batch)
         if self.outputs > 1:
             data = data.map(lambda x, y: (x, (y,) * self.outputs))
-        # Of an unknown size, Keras asks for a batch too many, and optimizers count it.
-        size = math.ceil(len(dataset) / self.batch)
-        data = data.apply(tf.data.experimental.assert_cardinality(size))
-        return data.repeat(times).prefetch(_prefetched(spec.features, self.batch))
+        data = data.repeat(times)
+        if times is not None:
+            # Of an unknown size, Keras asks for a batch too many, and optimizers count
+            # it.
+            batches = math.ceil(len(dataset) / self.batch) * times
+            skipped = passes.skipped // self.batch if passes else 0
+            data = data.apply(
+                tf.data.experimental.assert_cardinality(batches - skipped)
+            )
+        return data.prefetch(_prefetched(spec.features, self.batch))
 
     def _read(
         self,
@@ -184,8 +193,9 @@ def _one_pass(
     if passes is None:
         return dataset.batches(rows)
     number = passes.begin()
-    batches = dataset.batches(rows, number)
-    return _warning_if_alike(batches) if number == passes.first else batches
+    if number != passes.first:
+        return dataset.batches(rows, number)
+    return _warning_if_alike(dataset.batches(rows, number, passes.skipped))
 
 
 def _warning_if_alike(batches: Iterator[ExampleBatch]) -> Iterator[ExampleBatch]:

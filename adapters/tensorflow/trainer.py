@@ -36,18 +36,19 @@ class TensorFlowTrainer(Trainer):
     repeat: bool
     model_settings: ModelSettings = field(factory=ModelSettings)
 
-    def inspect(self, model: Path) -> None:
+    def inspect(self, model: Path) -> str:
         """
-        Look into *model* without TensorFlow.
+        Look into *model* without TensorFlow, and return its outline; see the port.
 
         Raises:
             ModelInvalid: The file holds no model that can be trained.
 
             SettingsInvalid: There is no GPU, though one is required.
         """
-        inspection.inspect(model, self.model_settings)
+        outline = inspection.inspect(model, self.model_settings)
         if self.settings.streamfit_require_gpu:
             machine.look_for_gpu()
+        return outline
 
     def prepare(self) -> None:
         """Begin to import TensorFlow on a thread of its own."""

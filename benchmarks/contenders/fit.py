@@ -19,6 +19,7 @@ from benchmarks.streams import RAW
 from domain.bad_records import BadRecordPolicy
 from domain.intake import Intake, Part
 from domain.offsets import OffsetRange
+from domain.progress import StreamProgress
 from domain.report import EpochMetrics
 from ports import Spool
 
@@ -105,7 +106,7 @@ def fit_spool(
 
     with Intake(
         read=lambda: source.read(ranges),
-        offsets=job.records,
+        progress=StreamProgress.none(ranges),
         decoder=RawDecoder.from_options(job.options),
         spool=spool,
         bad_records=BadRecordPolicy(),

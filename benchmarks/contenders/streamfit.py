@@ -21,6 +21,7 @@ from domain.bad_records import BadRecordPolicy
 from domain.batches import RecordBatch
 from domain.intake import Intake
 from domain.offsets import OffsetRange
+from domain.progress import StreamProgress
 from ports import Decoder, Spool, StreamSource
 
 DECODERS = {"RAW": RawDecoder.from_options, "AVRO": AvroDecoder.from_options}
@@ -77,7 +78,7 @@ def keep(
     """Do what the job does until a trainer comes."""
     intake = Intake(
         read=partial(source.read, ranges),
-        offsets=sum(map(len, ranges)),
+        progress=StreamProgress.none(ranges),
         decoder=decoder,
         spool=spool,
         bad_records=BadRecordPolicy(),

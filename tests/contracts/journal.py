@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.progress import TrainingProgress
 from domain.report import (
     ConfusionMatrix,
     EpochMetrics,
@@ -33,7 +34,7 @@ def save(run: Run, content: bytes, steps: int = 0) -> None:
         (folder / "part").mkdir()
         (folder / "part" / "weights").write_bytes(content)
 
-    run.save_checkpoint(write, HISTORY, steps)
+    run.save_checkpoint(write, TrainingProgress(HISTORY, steps, 10, 1.5))
 
 
 class JournalContract:
@@ -64,7 +65,7 @@ class JournalContract:
 
         assert found is not None
         assert b"second" == (found.folder / "part" / "weights").read_bytes()
-        assert (HISTORY, 7) == (found.history, found.steps)
+        assert TrainingProgress(HISTORY, 7, 10, 1.5) == found.progress
 
     def test_checkpoint_that_fails(self, run: Run, again) -> None:
         """One that cannot be written leaves the one before as it was."""
@@ -75,13 +76,13 @@ class JournalContract:
             raise RuntimeError("no more")
 
         with pytest.raises(RuntimeError, match="no more"):
-            run.save_checkpoint(write, (), 1)
+            run.save_checkpoint(write, TrainingProgress())
         found = again("one").checkpoint()
         assert found is not None
         assert ["part"] == [
             path.name for path in found.folder.iterdir() if path.is_dir()
         ]
-        assert HISTORY == found.history
+        assert HISTORY == found.progress.history
 
     def test_outbox(self, run: Run, model: Path, again) -> None:
         """A result that is safe is found, as it was put there."""
@@ -97,6 +98,8 @@ class JournalContract:
 
     def test_delivered(self, run: Run, model: Path, again) -> None:
         """After the delivery nothing but the fact is kept."""
+        assert run.folder is not None
+        (run.folder / "large").write_bytes(b"examples")
         save(run, b"first")
         run.put_into_outbox(REPORT, model)
 
@@ -106,6 +109,33 @@ class JournalContract:
         assert REPORT == found.delivered
         assert found.checkpoint() is None
         assert found.outbox() is None
+        assert not (found.folder / "large").exists()
+
+    def test_folder(self, run: Run, again) -> None:
+        """What was put into the run's folder is there for the next process."""
+        assert run.folder is not None
+        (run.folder / "large").write_bytes(b"examples")
+
+        found = again("one").folder
+
+        assert found is not None
+        assert b"examples" == (found / "large").read_bytes()
+
+    def test_abandoned(self, run: Run, model: Path, again) -> None:
+        """What is given up leaves nothing, and may be begun again."""
+        assert run.folder is not None
+        (run.folder / "large").write_bytes(b"examples")
+        save(run, b"first")
+        run.put_into_outbox(REPORT, model)
+
+        run.abandon()
+
+        found = again("one")
+        assert found.delivered is None
+        assert found.checkpoint() is None
+        assert found.outbox() is None
+        assert not (found.folder / "large").exists()
+        save(found, b"second")
 
     def test_others(self, run: Run, again) -> None:
         """Another identity is another run; this one stays as it was."""

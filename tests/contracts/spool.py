@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from domain.batches import ExampleBatch
+from domain.offsets import OffsetRange
+from domain.progress import StreamProgress
+from domain.report import StreamCounts
 
 
 def examples(start: int, stop: int) -> ExampleBatch:
@@ -24,6 +28,26 @@ def assert_examples(start: int, stop: int, batch: ExampleBatch) -> None:
     expected = examples(start, stop)
     np.testing.assert_array_equal(expected.features, batch.features)
     np.testing.assert_array_equal(expected.labels, batch.labels)
+
+
+def progress(read: int, end: int, first_rejected: str = "") -> StreamProgress:
+    """Return the progress of a stream of *end* offsets of which some were read."""
+    rest = (OffsetRange("automl", 0, read, end, "id"),) if read < end else ()
+    opening = OffsetRange("automl", 0, 0, 1, "id") if read else None
+    return StreamProgress(rest, StreamCounts(end, read, 0), first_rejected, opening)
+
+
+ANY_ARRAY = pytest.mark.parametrize(
+    "features",
+    [
+        np.arange(24, dtype=">f8").reshape(4, 3, 2),
+        np.arange(24, dtype=np.float16).reshape(4, 6)[:, ::2],
+        np.arange(24, dtype=np.int64).reshape(6, 4).T,
+        np.array([True, False, True, True]),
+        np.empty((4, 0), np.float32),
+    ],
+    ids=["big endian", "strided", "transposed", "scalar", "empty"],
+)
 
 
 class SpoolContract:
@@ -76,17 +100,7 @@ class SpoolContract:
 
         assert examples(0, 1).element_spec == spool.element_spec
 
-    @pytest.mark.parametrize(
-        "features",
-        [
-            np.arange(24, dtype=">f8").reshape(4, 3, 2),
-            np.arange(24, dtype=np.float16).reshape(4, 6)[:, ::2],
-            np.arange(24, dtype=np.int64).reshape(6, 4).T,
-            np.array([True, False, True, True]),
-            np.empty((4, 0), np.float32),
-        ],
-        ids=["big endian", "strided", "transposed", "scalar", "empty"],
-    )
+    @ANY_ARRAY
     def test_keeps_any_array(self, spool_for, features):
         """Shape, byte order and layout in memory of what comes do not matter."""
         spool = spool_for(8)
@@ -268,3 +282,160 @@ class SpoolContract:
             readers = [threads.submit(read, seed) for seed in range(3)]
             threads.submit(fill).result()
             assert [rows] * 3 == [reader.result() for reader in readers]
+
+
+class LastingSpoolContract:
+    """
+    What spools do that are kept in a folder.
+
+    Subclasses provide *factory*, a SpoolFactory, and *folder*, where nothing is yet.
+    """
+
+    def test_found_again(self, factory, folder):
+        """What was noted last is there, with its progress, to the last field."""
+        spool = factory(1_000, folder)
+        spool.append(examples(0, 400))
+        spool.note(progress(400, 1_000, "automl[0]@7: size"))
+        spool.close()
+
+        again, found = factory.reopen(folder)
+
+        with closing(again):
+            assert progress(400, 1_000, "automl[0]@7: size") == found
+            assert ("id", "id") == (found.rest[0].log, found.opening.log)
+            assert 400 == len(again)
+            assert examples(0, 1).element_spec == again.element_spec
+            assert_examples(0, 400, again.read(0, 1_000))
+            assert_examples(7, 9, again.take(np.array([7, 8])))
+
+    def test_goes_on(self, factory, folder):
+        """A spool is filled by one process after the other."""
+        factory(10_000, folder).close()
+        spool = factory(10_000, folder)
+        for start, stop in pairwise([0, 1, 4_096, 5_000, 10_000]):
+            spool.append(examples(start, stop))
+            spool.note(progress(stop, 10_000))
+            spool.close()
+
+            spool, found = factory.reopen(folder)
+
+            assert progress(stop, 10_000) == found
+            assert_examples(0, stop, spool.read(0, 10_000))
+        spool.close()
+
+    def test_behind_the_note(self, factory, folder):
+        """Examples that were not noted are forgotten, and replaced by others."""
+        spool = factory(10, folder)
+        spool.append(examples(0, 4))
+        spool.note(progress(4, 10))
+        spool.append(examples(100, 130))
+        spool.close()
+
+        for _ in range(2):
+            spool, found = factory.reopen(folder)
+            assert (4, progress(4, 10)) == (len(spool), found)
+            spool.append(examples(4, 7))
+            assert_examples(0, 7, spool.read(0, 10))
+            spool.close()
+
+    def test_complete(self, factory, folder):
+        """The end of a stream is taken note of, however soon it comes."""
+        spool = factory(10, folder)
+        spool.append(examples(0, 4))
+        spool.note(progress(4, 10))
+        spool.append(examples(4, 10))
+        spool.note(progress(10, 10))  # and it is never closed
+
+        again, found = factory.reopen(folder)
+
+        with closing(again):
+            assert progress(10, 10) == found
+            assert_examples(0, 10, again.read(0, 10))
+        spool.close()
+
+    def test_nothing_noted(self, factory, folder, caplog):
+        """What was never noted is nobody's, and nothing to wonder at."""
+        assert factory.reopen(folder) is None
+        spool = factory(10, folder)
+        assert factory.reopen(folder) is None
+        spool.append(examples(0, 4))
+        spool.close()
+
+        assert factory.reopen(folder) is None
+        assert not caplog.records
+
+    def test_anew(self, factory, folder):
+        """A new spool begins with nothing, whatever was in its folder."""
+        spool = factory(10, folder)
+        spool.append(examples(0, 4))
+        spool.note(progress(4, 10))
+        spool.close()
+
+        factory(10, folder).close()
+
+        assert factory.reopen(folder) is None
+
+    def test_bad_records_only(self, factory, folder):
+        """A stream may be read a long way, or to its end, without an example."""
+        bad = StreamProgress((), StreamCounts(10, 0, 10), "automl[0]@0: size")
+        spool = factory(10, folder)
+        spool.note(bad)
+        spool.close()
+
+        again, found = factory.reopen(folder)
+
+        assert (0, bad) == (len(again), found)
+        with pytest.raises(LookupError):
+            _ = again.element_spec
+        again.append(examples(0, 4))
+        again.note(progress(4, 4))
+        again.close()
+        again, found = factory.reopen(folder)
+        with closing(again):
+            assert_examples(0, 4, again.read(0, 4))
+
+    @ANY_ARRAY
+    def test_finds_any_array(self, factory, folder, features):
+        """Shape and type are those that were kept."""
+        spool = factory(8, folder)
+        spool.append(ExampleBatch(features, np.arange(4)))
+        spool.note(progress(4, 8))
+        spool.close()
+
+        again, _ = factory.reopen(folder)
+
+        with closing(again):
+            again.append(ExampleBatch(features, np.arange(4)))
+            batch = again.read(2, 6)
+        np.testing.assert_array_equal(np.roll(features, -2, 0), batch.features)
+        assert [2, 3, 0, 1] == np.asarray(batch.labels).tolist()
+        assert features.dtype == batch.features.dtype
+
+    def test_one_type_only_afterwards(self, factory, folder):
+        """Another process cannot add examples of another type either."""
+        spool = factory(10, folder)
+        spool.append(examples(0, 2))
+        spool.note(progress(2, 10))
+        spool.close()
+
+        again, _ = factory.reopen(folder)
+
+        with closing(again), pytest.raises(ValueError, match="in a spool of"):
+            again.append(ExampleBatch(np.zeros((2, 1)), np.zeros(2)))
+
+    def test_views_stay(self, factory, folder):
+        """Views outlive the spool, the one after it, and the folder."""
+        spool = factory(10_000, folder)
+        spool.append(examples(0, 6_000))
+        spool.note(progress(6_000, 10_000))
+        before = spool.read(0, 6_000)
+        spool.close()
+
+        again, _ = factory.reopen(folder)
+        again.append(examples(6_000, 10_000))
+        after = again.read(5_000, 10_000)
+        again.close()
+        factory(10, folder).close()
+
+        assert_examples(0, 6_000, before)
+        assert_examples(5_000, 10_000, after)

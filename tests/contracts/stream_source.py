@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import pytest
 
@@ -158,6 +159,19 @@ class StreamSourceContract:
             OffsetRange(other_topic, 0, 1, 1),
         ) == source.resolve(wanted)
 
+    def test_same_log(self, broker: Arranger, source: StreamSource, topic: str) -> None:
+        """A topic is the same one however many records and partitions join it."""
+        broker.produce(topic, *numbered(3))
+        (before,) = source.resolve([RequestedRange(topic, 0, 0, 3)])
+        broker.produce(topic, *numbered(3))
+        broker.produce(topic, *numbered(3), partition=1)
+
+        after = source.resolve(
+            [RequestedRange(topic, 0, 3, None), RequestedRange(topic, 1, 0, 0)]
+        )
+
+        assert [before.log] * 2 == [r.log for r in after]
+
     def test_open_end(self, broker: Arranger, source: StreamSource, topic: str) -> None:
         """An open end is that of the moment; what comes later is not part of it."""
         broker.produce(topic, *numbered(3))
@@ -295,8 +309,30 @@ class StreamSourceContract:
         assert all(str(r) in str(refusal.value) for r in wanted)
 
 
+class Deleting(DeletingArranger, Protocol):
+    """Deletes whole topics as well."""
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic with all that is in it."""
+        ...
+
+
 class DeletionContract:
-    """What every stream source does whose broker deletes records."""
+    """What every stream source does whose broker deletes records and topics."""
+
+    def test_other_log(
+        self, broker: Deleting, source: StreamSource, topic: str, other_topic: str
+    ) -> None:
+        """A topic that is made again is another one, and so is its neighbour."""
+        wanted = [RequestedRange(name, 0, 0, 3) for name in (topic, other_topic)]
+        logs: set[str] = set()
+
+        for count in (2, 3):  # the neighbour stays
+            broker.produce(topic, *numbered(3))
+            broker.produce(other_topic, *numbered(3))
+            logs |= {resolved.log for resolved in source.resolve(wanted)}
+            assert count == len(logs - {""})
+            broker.delete(topic)
 
     def test_resolve_deleted(
         self, broker: DeletingArranger, source: StreamSource, topic: str

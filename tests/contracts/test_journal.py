@@ -15,6 +15,7 @@ from adapters.memory.journal import MemoryJournal
 from adapters.state import FolderJournal
 from adapters.state.journal import MOST_DELIVERED, VERSION
 from domain.errors import Unavailable
+from domain.progress import TrainingProgress
 from tests.contracts.journal import HISTORY, REPORT, JournalContract, save
 
 
@@ -107,7 +108,7 @@ class TestFolder(JournalContract):
 
         assert again("one").checkpoint() is None
         save(again("one"), b"whole")
-        assert HISTORY == again("one").checkpoint().history
+        assert HISTORY == again("one").checkpoint().progress.history
 
     def test_left_alone(self, folder, journal, again, caplog) -> None:
         """Runs of others, and of newer versions, are named and not touched."""
@@ -141,7 +142,7 @@ class TestFolder(JournalContract):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         with pytest.raises(Unavailable, match=r"state.*No space left"):
-            run.save_checkpoint(full, HISTORY, 1)
+            run.save_checkpoint(full, TrainingProgress())
         assert b"first" == (run.checkpoint().folder / "part" / "weights").read_bytes()
         assert ["checkpoint"] == [path.name for path in run.folder.iterdir()]
 

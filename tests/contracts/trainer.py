@@ -23,7 +23,9 @@ class BrokenDataset(ArrayDataset):
     error: Exception = field(kw_only=True)
     good_passes: int = 0
 
-    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:
+    def batches(
+        self, size: int, epoch: int = 0, start: int = 0
+    ) -> Iterator[ExampleBatch]:
         for batch in super().batches(size, epoch):
             if self.passes > self.good_passes:
                 yield batch[: len(batch) // 2]

@@ -102,8 +102,10 @@ class ArrayDataset:
     def __len__(self) -> int:
         return len(self.examples)
 
-    def batches(self, size: int, epoch: int = 0) -> Iterator[ExampleBatch]:
+    def batches(
+        self, size: int, epoch: int = 0, start: int = 0
+    ) -> Iterator[ExampleBatch]:
         self.passes += 1
         self.epochs.append(epoch)
-        for start in range(0, len(self), size):
-            yield self.examples[start : start + size]
+        for first in range(start, len(self), size):
+            yield self.examples[first : first + size]

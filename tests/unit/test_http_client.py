@@ -12,7 +12,7 @@ import trustme
 from pytest_httpserver import HTTPServer
 
 from adapters.http import HttpSettings, client
-from adapters.http.client import NotYet, Refused, again, check, exchange
+from adapters.http.client import Refused, check, exchange
 from domain.errors import Unavailable
 from tests.scripted_server import ScriptedServer, closed_port, cut, ok, send
 
@@ -107,25 +107,6 @@ class TestRetries:
             get(url, streamfit_http_attempts=2)
 
         assert str(reason.value).startswith(f"{url}: ")
-
-    @pytest.mark.parametrize(
-        ("header", "pause"),
-        [("7", 7.0), ("0", 0.0), ("9999", 60.0), ("soon", True), ("-1", True)],
-    )
-    def test_pause_by_wish(self, httpserver, header, pause):
-        """A back-end may name the pause, within reason."""
-        httpserver.expect_request("/results/3").respond_with_data(
-            status=429, headers={"Retry-After": header}
-        )
-
-        with pytest.raises(Unavailable) as reason:
-            get(httpserver.url_for("/results/3"), streamfit_http_attempts=1)
-
-        assert isinstance(reason.value.__cause__, NotYet)
-        assert (pause, type(pause)) == (
-            again(reason.value.__cause__),
-            type(again(reason.value.__cause__)),
-        )
 
 
 class TestTimeouts:

@@ -191,7 +191,7 @@ def test_read_in_whole_batches(batch, shape, sizes):
     asked = set()
 
     class Recording(ArrayDataset):
-        def batches(self, size, epoch=0):
+        def batches(self, size, epoch=0, start=0):
             asked.add(size)
             return iter(())
 

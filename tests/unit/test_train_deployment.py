@@ -15,7 +15,7 @@ from adapters.memory.journal import MemoryJournal
 from adapters.memory.trainer import FakeModel, FakeTrainer
 from adapters.raw import RawDecoder
 from adapters.sampling import NumpySampler
-from adapters.spool import MemorySpool
+from adapters.spool import SpoolFor, SpoolSettings
 from domain.bad_records import BadRecordPolicy
 from domain.batches import BinaryColumn, RecordBatch
 from domain.errors import (
@@ -41,8 +41,8 @@ class Picky(FakeTrainer):
 
 
 class PickyModel(FakeModel):
-    def fit(self, training, validation, on_epoch_end):
-        super().fit(training, validation, on_epoch_end)
+    def fit(self, training, *others):
+        super().fit(training, *others)
         if len(training) > 4:
             raise TrainingFailed("more than four examples")
 
@@ -72,12 +72,12 @@ def job(broker, backend, tmp_path):
                 "control_source": broker,
                 "stream_source": broker,
                 "decoder_for": Formats({"RAW": RawDecoder.from_options}),
-                "spool_for": MemorySpool,
+                "spool_for": SpoolFor(SpoolSettings()),
                 "split": split_records,
                 "model_repository": backend,
                 "trainer": FakeTrainer(epochs=3, workdir=tmp_path),
                 "result_sink": backend,
-                "journal": MemoryJournal(tmp_path),
+                "journal": MemoryJournal(tmp_path, lasting=False),
                 "wants_confusion_matrix": True,
                 "clock": count(step=5).__next__,
                 **parts,

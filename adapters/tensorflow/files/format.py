@@ -25,13 +25,21 @@ class LoadedModel:
     keras_model: Any
     engine: Engine
 
+    @property
+    def of_keras_3(self) -> bool:
+        """Whether it is a model of Keras 3, not of Keras 2."""
+        return bool(self.engine.__name__ == "keras")
+
 
 class ModelFile(Protocol):
     """An untrained model in a file, of a kind that has been told by its content."""
 
-    def inspect(self) -> None:
+    def inspect(self) -> str:
         """
         Look into the file without any Keras, and without running what is in it.
+
+        Returns:
+            The model's outline.
 
         Raises:
             ModelInvalid: The model cannot be trained, or not safely.

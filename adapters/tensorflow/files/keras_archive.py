@@ -21,6 +21,7 @@ from adapters.tensorflow.files.compiling import (
 from adapters.tensorflow.files.configuration import parsed, refuse_code
 from adapters.tensorflow.files.engines import engine, engine_name, loading
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
@@ -43,13 +44,15 @@ class KerasArchive(ModelFile):
     path: Path
     settings: ModelSettings
 
-    def inspect(self) -> None:
+    def inspect(self) -> str:
         """Look into the archive; see the protocol."""
-        self._described()
+        name, model = self._described()
+        return outline(name, model)
 
     def load(self) -> LoadedModel:
         """Inspect the archive and load it afresh; see the protocol."""
-        name, training = self._described()
+        name, description = self._described()
+        training = _training(description)
         keras = engine(name)
         own_optimizer = keeps_optimizer(training, self.settings)
         with (
@@ -95,8 +98,8 @@ class KerasArchive(ModelFile):
         anew.unlink()
         return path
 
-    def _described(self) -> tuple[str, dict[str, Any] | None]:
-        """Return the engine's name, and how the model was compiled, if it was."""
+    def _described(self) -> tuple[str, dict[str, Any]]:
+        """Return the engine's name, and the model's description."""
         limit = self.settings.streamfit_max_model_bytes
         with archives.opened(self.path, limit) as archive:
             for name in archive.namelist():
@@ -109,13 +112,17 @@ class KerasArchive(ModelFile):
             if not isinstance(metadata, dict) or not isinstance(model, dict):
                 raise ModelInvalid("the archive holds no model")
             name = engine_name(str(metadata.get("keras_version")))
-            training = model.get("compile_config") or None
-            require_compiled(training, self.settings)
+            require_compiled(_training(model), self.settings)
             if not self.settings.streamfit_allow_unsafe_models:
                 refuse_code(model)
             with _weights(archive) as weights, hdf5.opened(weights, limit):
                 pass  # it is harmless
-        return name, training
+        return name, model
+
+
+def _training(model: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how *model* was compiled, if it was."""
+    return model.get("compile_config") or None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from adapters.tensorflow.files.compiling import (
 from adapters.tensorflow.files.configuration import refuse_code
 from adapters.tensorflow.files.engines import engine, engine_name, loading
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
@@ -30,11 +31,14 @@ class _Descriptions:
     What a file says of its model.
 
     Attributes:
+        outline: Digest of all of it.
+
         engine: Name of the Keras that it is for.
 
         training: How the model was compiled; None if it was not.
     """
 
+    outline: str
     engine: str
     training: dict[str, Any] | None
 
@@ -53,9 +57,9 @@ class KerasHdf5(ModelFile):
     path: Path
     settings: ModelSettings
 
-    def inspect(self) -> None:
+    def inspect(self) -> str:
         """Look into the file; see the protocol."""
-        self._described()
+        return self._described().outline
 
     def load(self) -> LoadedModel:
         """Inspect the file and load it afresh; see the protocol."""
@@ -85,7 +89,7 @@ class KerasHdf5(ModelFile):
             require_compiled(training, self.settings)
             if not self.settings.streamfit_allow_unsafe_models:
                 refuse_code(model, training)
-            return _Descriptions(name, training)
+            return _Descriptions(outline(name, model, training), name, training)
 
     def _load_2(self, keras: Any, described: _Descriptions) -> Any:
         own_optimizer = keeps_optimizer(described.training, self.settings)

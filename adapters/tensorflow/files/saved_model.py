@@ -22,6 +22,7 @@ from adapters.tensorflow.files.compiling import compile_model, require_compiled
 from adapters.tensorflow.files.configuration import parsed, refuse_code
 from adapters.tensorflow.files.engines import engine, loading
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.files.protobuf import fields, inside
 from adapters.tensorflow.model_settings import ModelSettings
@@ -46,9 +47,9 @@ class SavedModelFolder(ModelFile):
     path: Path
     settings: ModelSettings
 
-    def inspect(self) -> None:
+    def inspect(self) -> str:
         """Look into the folder; see the protocol."""
-        self._described()
+        return outline(self._described())
 
     def load(self) -> LoadedModel:
         """Inspect the folder and load it afresh; see the protocol."""
@@ -111,7 +112,7 @@ class ZippedSavedModel(ModelFile):
     path: Path
     settings: ModelSettings
 
-    def inspect(self) -> None:
+    def inspect(self) -> str:
         """Look into the archive; see the protocol."""
         with archives.opened(
             self.path, self.settings.streamfit_max_model_bytes
@@ -123,7 +124,7 @@ class ZippedSavedModel(ModelFile):
                 member = folder + name
                 return archives.read(zip_, member) if member in names else None
 
-            _described(read, self.settings)
+            return outline(_described(read, self.settings))
 
     def load(self) -> LoadedModel:
         """Unpack the archive and load the model; see the protocol."""

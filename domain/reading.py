@@ -1,0 +1,88 @@
+"""A request's stream: begun, or taken up where another process left it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import evolve
+
+from domain.errors import StreamUnreadable
+from domain.offsets import OffsetRange, RequestedRange
+from domain.progress import StreamProgress
+from domain.request import TrainingRequest
+from ports import Spool, SpoolFactory, StreamSource
+
+log = logging.getLogger(__name__)
+
+
+def open_stream(
+    request: TrainingRequest,
+    source: StreamSource,
+    spool_for: SpoolFactory,
+    folder: Path | None,
+) -> tuple[Spool, StreamProgress]:
+    """
+    Return where the examples of *request* are kept, and how far they were read.
+
+    Args:
+        request: Names the ranges.
+
+        source: Where these are.
+
+        spool_for: Makes spools.
+
+        folder: Where a spool is kept for another process; None if none is.
+
+    Returns:
+        The spool, and the progress; the rest begins with the opening if that must be
+        decoded once more.
+
+    Raises:
+        StreamUnreadable: The ranges are not there.
+
+        Unavailable: The broker stayed away.
+    """
+    if folder is not None and (kept := _taken_up(source, spool_for, folder)):
+        return kept
+    ranges = source.resolve(request.ranges)
+    progress = StreamProgress.none(ranges)
+    offsets = progress.counts.offsets
+    return spool_for(min(offsets, request.total_msg or offsets), folder), progress
+
+
+def _taken_up(
+    source: StreamSource, spool_for: SpoolFactory, folder: Path
+) -> tuple[Spool, StreamProgress] | None:
+    """Return what is kept in *folder*, if the stream can go on from there."""
+    kept = spool_for.reopen(folder)
+    if kept is None:
+        return None
+    spool, progress = kept
+    extra = {"examples": len(spool), "rest": [str(r) for r in progress.rest]}
+    if progress.rest:
+        if progress.opening is not None:
+            progress = evolve(progress, rest=(progress.opening, *progress.rest))
+        try:
+            reason = _missing(source, progress.rest)
+        except BaseException:
+            spool.close()
+            raise
+        if reason is not None:
+            spool.close()
+            log.warning("stream is read again", extra={**extra, "reason": reason})
+            return None
+    log.info("stream goes on where it was", extra=extra)
+    return spool, progress
+
+
+def _missing(source: StreamSource, rest: Sequence[OffsetRange]) -> str | None:
+    """Say why *rest* is no longer to be had, if so."""
+    wanted = [RequestedRange(r.topic, r.partition, r.start, r.end) for r in rest]
+    try:
+        now = source.resolve(wanted)
+    except StreamUnreadable as error:
+        return str(error)  # another topic may yet have what was asked for at first
+    others = {a.topic for a, b in zip(now, rest, strict=True) if a.log != b.log}
+    return f"{', '.join(sorted(others))}: made again since" if others else None
