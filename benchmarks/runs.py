@@ -73,7 +73,11 @@ class Runner:
                 "ranges": self._ranges(topic, stream, records, contender.partitions),
             }
         if work.model:
-            told |= {"model": str(self._model(work.model)), "batch": work.batch}
+            told |= {
+                "model": str(self._model(work.model)),
+                "batch": work.batch,
+                "epochs": work.epochs,
+            }
         _touch_memory(records * _size(stream) * 2)
         measured = _start(contender, told)
         expected = {"read": records, "checksum": stream.checksum(records)}

@@ -8,12 +8,16 @@ from benchmarks.claims import at_least, longer_by, memory_at_most, time_within
 from benchmarks.contenders.job import EPOCHS
 from benchmarks.works import FEW, Contender, Work
 
+LONG = 20
+"""Epochs, so that there are some checkpoints."""
+
 MODELS = {"dense": "784-128-10", "cnn": "CNN"}
 """Titles, by the name in `benchmarks.contenders.models`."""
 
 ARRAYS = "fit on arrays in memory"
 IN_MEMORY = "streamfit, spool in memory"
 ON_DISK = "streamfit, spool on disk"
+KEPT = "streamfit, with checkpoints"
 WHOLE_JOB = "streamfit, the whole job"
 CACHED = "tensorflow-io KafkaDataset, cached"
 REREAD = "tensorflow-io KafkaDataset, read again each epoch"
@@ -25,6 +29,7 @@ def training_works() -> tuple[Work, ...]:
     """Return all that there is to measure about training."""
     return (
         *(_epochs(model, batch) for model, batch in product(MODELS, (32, 1024))),
+        _checkpoints(),
         _whole_job(),
         _start(),
     )
@@ -46,6 +51,22 @@ def _epochs(model: str, batch: int) -> Work:
         ),
         model=model,
         batch=batch,
+    )
+
+
+def _checkpoints() -> Work:
+    return Work(
+        "checkpoints",
+        f"784-128-10, batch 32: {LONG} epochs after the first, with checkpoints",
+        "raw",
+        (
+            Contender(ON_DISK, "fit", "disk", records=FEW),
+            Contender(KEPT, "fit", "checkpoints", records=FEW),
+        ),
+        (at_least(0.98, KEPT, ON_DISK, "checkpoints take ≤ 2 %"),),
+        model="dense",
+        batch=32,
+        epochs=LONG + 1,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from benchmarks.claims import Claim, as_fast_as, at_least, memory_within, time_within
+from benchmarks.contenders.job import EPOCHS
 
 
 @frozen
@@ -52,6 +53,8 @@ class Work:
         model: What is trained, by its name in `benchmarks.contenders.models`.
 
         batch: Examples per training step.
+
+        epochs: How many to train.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Work:
     on_broker: bool = True
     model: str = ""
     batch: int = 0
+    epochs: int = EPOCHS
 
     @property
     def training(self) -> bool:

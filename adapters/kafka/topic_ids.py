@@ -37,6 +37,9 @@ class TopicIds:
     _admin: AdminClient = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._connect()
+
+    def _connect(self) -> None:
         settings = self.settings
         servers, properties = settings.bootstrap_servers, settings.librdkafka
         self._brokers = Brokers(servers, settings.streamfit_broker_deadline)
@@ -65,6 +68,9 @@ class TopicIds:
         Raises:
             StreamUnreadable: A topic was deleted, and maybe made again.
         """
+        # Over a new connection: the one from before the reading may be half-open by now,
+        # which only a time-out would tell.
+        self._connect()
         for topic, before in known.items():
             if before and self._insist(topic) != before:
                 raise StreamUnreadable(f"{topic}: the topic was made again meanwhile")

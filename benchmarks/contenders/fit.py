@@ -13,11 +13,13 @@ from attrs import define, field
 from adapters.kafka import KafkaSettings, KafkaStreamSource
 from adapters.raw import RawDecoder
 from adapters.spool import DiskSpool, MemorySpool
+from adapters.state import FolderJournal, StateSettings
 from adapters.tensorflow import TensorFlowSettings, TensorFlowTrainer
-from benchmarks.contenders.job import EPOCHS, Job, max_rss, report
+from benchmarks.contenders.job import Job, max_rss, report
 from benchmarks.streams import RAW
 from domain.bad_records import BadRecordPolicy
 from domain.intake import Intake, Part
+from domain.keeping import Keeping
 from domain.offsets import OffsetRange
 from domain.progress import StreamProgress
 from domain.report import EpochMetrics
@@ -44,7 +46,7 @@ def main() -> None:
     job = Job()
     epochs = Epochs()
     with tempfile.TemporaryDirectory() as folder:
-        settings = TensorFlowSettings(job.batch, {"epochs": EPOCHS})
+        settings = TensorFlowSettings(job.batch, {"epochs": job.epochs})
         trainer = TensorFlowTrainer(settings, Path(folder), repeat=False)
         train = fit_arrays if job.how == "arrays" else fit_spool
         block = train(job, trainer, Path(folder), epochs)
@@ -54,7 +56,7 @@ def main() -> None:
             "cpu_seconds": epochs.cpu[-1] - epochs.cpu[0],
             "startup_seconds": time.time() - job.started,
             "max_rss": max_rss(),
-            "records": (EPOCHS - 1) * job.records,
+            "records": (job.epochs - 1) * job.records,
             "loss": epochs.loss,
             "steps_per_execution": block,
         }
@@ -77,7 +79,7 @@ def fit_arrays(job: Job, trainer: TensorFlowTrainer, _: Path, epochs: Epochs) ->
         features,
         chunk.labels,
         batch_size=job.batch,
-        epochs=EPOCHS,
+        epochs=job.epochs,
         shuffle=False,
         verbose=0,
         callbacks=[
@@ -96,12 +98,19 @@ def fit_spool(
     source = KafkaStreamSource(KafkaSettings(job.servers, "control"))
     ranges = [OffsetRange(job.topic, *range_) for range_ in job.ranges]
     spool: Spool = (
-        DiskSpool(job.records, folder)
-        if job.how == "disk"
-        else MemorySpool(job.records)
+        MemorySpool(job.records)
+        if job.how == "memory"
+        else DiskSpool(job.records, folder)
     )
+    keeping = None
+    if job.how == "checkpoints":
+        run = FolderJournal(folder / "state").run("one")
+        every = StateSettings().streamfit_checkpoint_seconds
+        keeping = Keeping(run, job.records, every, time.perf_counter)
 
     def listen(metrics: EpochMetrics) -> None:
+        if keeping is not None:
+            keeping.add(metrics)
         epochs.end(metrics.training["loss"])
 
     with Intake(
@@ -112,7 +121,8 @@ def fit_spool(
         bad_records=BadRecordPolicy(),
     ) as stream:
         model: Any = trainer.load(Path(job.model))
-        model.fit(Part(stream, range(job.records), job.records), None, listen)
+        part = Part(stream, range(job.records), job.records)
+        model.fit(part, None, listen, keeping)
         return int(model.keras_model.steps_per_execution)
 
 

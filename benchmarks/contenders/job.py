@@ -41,6 +41,8 @@ class Job:
         model: The file of the untrained model, if there is training.
 
         batch: Examples per training step, likewise.
+
+        epochs: Epochs to train, likewise.
     """
 
     def __init__(self) -> None:
@@ -56,6 +58,7 @@ class Job:
         self.started: float = told["started"]
         self.model: str = told.get("model", "")
         self.batch: int = told.get("batch", 0)
+        self.epochs: int = told.get("epochs", EPOCHS)
 
 
 class Meter:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,10 +60,12 @@ class Job:
 
 
 @contextmanager
-def running(environ: Mapping[str, str]) -> Iterator[Job]:
+def running(
+    environ: Mapping[str, str], command: Sequence[str | Path] = (COMMAND,)
+) -> Iterator[Job]:
     """Run the installed command with *environ* and nothing else of ours."""
     process = subprocess.Popen(
-        [COMMAND],
+        command,
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **environ},
         stderr=subprocess.PIPE,
         text=True,
