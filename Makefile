@@ -1,5 +1,6 @@
 # make demo    the real job on real data, in under a minute
 # make test    all tests; starts a real Kafka if Java and Maven are here
+# make test-faults   of these, the faults: jobs killed, brokers and back-ends away
 # make check   format, lint, types
 # make bench   measure reading and training beside others: BENCH="--only raw --rounds 5"
 # make fuzz    a long look at decoders with bytes that nobody meant for them
@@ -12,17 +13,21 @@ FORMAT ?= raw
 BENCH ?=
 EXAMPLES ?= 20000
 TESTS ?= tests
+PROCESSES ?= 2
 PIP = .venv/bin/python -m pip --disable-pip-version-check
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: demo test check setup oracles bench fuzz lock clean
+.PHONY: demo test test-faults check setup oracles bench fuzz lock clean
 
 demo: setup
 	.venv/bin/streamfit demo --format $(FORMAT)
 
 test: setup
-	.venv/bin/python -m pytest $(TESTS)
+	.venv/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
+
+test-faults: setup
+	.venv/bin/python -m pytest -n $(PROCESSES) --dist loadfile tests/faults
 
 check: setup
 	.venv/bin/ruff format --check .

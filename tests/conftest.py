@@ -13,11 +13,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from attrs import asdict
 
 from adapters.kafka import EmbeddedKafka
 from tests.broker.apache_kafka import ApacheKafka, apache_kafka
+from tests.tally import Tally
 
 LEFT_OUT = pytest.StashKey[list[str]]()
+TALLY = pytest.StashKey[Tally]()
 REASON = "needs Apache Kafka: no STREAMFIT_TEST_BROKERS, and no Java with Maven"
 
 
@@ -54,21 +57,54 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[str]:
             yield embedded.bootstrap_servers
 
 
+@pytest.fixture
+def tally(pytestconfig: pytest.Config) -> Tally:
+    """Count what became of the jobs that were killed."""
+    return pytestconfig.stash[TALLY]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count."""
+    config.stash[LEFT_OUT] = []
+    config.stash[TALLY] = Tally()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what the embedded cluster cannot do."""
     if item.get_closest_marker("real_kafka") is None or has_real_kafka():
         return
     if requires_real_kafka():
         pytest.fail(REASON)
-    item.config.stash.setdefault(LEFT_OUT, []).append(item.nodeid)
+    item.config.stash[LEFT_OUT].append(item.nodeid)
     pytest.skip(REASON)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts to the process that reports, if it is another one."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["left_out"] = session.config.stash[LEFT_OUT]
+        told["tally"] = asdict(session.config.stash[TALLY])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    """Take the counts of a process that has ended."""
+    told = getattr(node, "workeroutput", {})
+    if "tally" in told:  # else it has crashed
+        node.config.stash[LEFT_OUT] += told["left_out"]
+        node.config.stash[TALLY].add(told["tally"])
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say what was left out, so that a green run is not taken for a complete one."""
-    if left_out := config.stash.get(LEFT_OUT, []):
+    if (tally := config.stash[TALLY]).points:
+        terminalreporter.section("jobs that were killed")
+        for line in tally.lines():
+            terminalreporter.line(line)
+    if left_out := config.stash[LEFT_OUT]:
         terminalreporter.section("left out")
         terminalreporter.line(f"{len(left_out)} tests: {REASON}")
         for test in left_out:

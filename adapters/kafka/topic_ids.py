@@ -68,7 +68,7 @@ class TopicIds:
         Raises:
             StreamUnreadable: A topic was deleted, and maybe made again.
         """
-        # Over a new connection: the one from before the reading may be half-open by now,
+        # Over a new connection: that from before the reading may be half-open by now,
         # which only a time-out would tell.
         self._connect()
         for topic, before in known.items():

@@ -13,7 +13,6 @@ from tests.end_to_end.platform import Sender
 from tests.end_to_end.process import run
 from tests.faults.backend_jobs import Absence, Announced, absence_of
 from tests.faults.scripted_backend import Accepted, ScriptedBackend
-from tests.faults.tally import Tally
 
 
 @pytest.fixture(scope="session")
@@ -52,22 +51,3 @@ def absence(announced: Announced) -> Iterator[Absence]:
     """Let back-ends be away for two minutes from now on, beside the other tests."""
     with ExitStack() as stack:
         yield stack.enter_context(absence_of(announced, seconds=120.0))
-
-
-TALLY = pytest.StashKey[Tally]()
-
-
-@pytest.fixture
-def tally(pytestconfig: pytest.Config) -> Tally:
-    """Count what became of the jobs that were killed."""
-    return pytestconfig.stash.setdefault(TALLY, Tally())
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Report what became of them."""
-    if tally := config.stash.get(TALLY, None):
-        terminalreporter.section("jobs that were killed")
-        for line in tally.lines():
-            terminalreporter.line(line)

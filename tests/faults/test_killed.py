@@ -27,7 +27,7 @@ from tests.faults.scripted_backend import (
     ok,
     sends,
 )
-from tests.faults.tally import Tally
+from tests.tally import Tally
 
 pytestmark = pytest.mark.kafka
 

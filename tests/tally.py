@@ -1,10 +1,8 @@
-"""What became of the jobs that were killed."""
+"""What became of the jobs that the tests killed."""
 
 from __future__ import annotations
 
-from attrs import define, field
-
-from tests.faults.scripted_backend import Accepted
+from attrs import asdict, define, field
 
 
 @define
@@ -36,8 +34,8 @@ class Tally:
 
     def count(
         self,
-        expected: Accepted,
-        accepted: list[Accepted],
+        expected: object,
+        accepted: list[object],
         *,
         points: int,
         unnoted: bool = False,
@@ -63,6 +61,11 @@ class Tally:
         assert [expected] == accepted[:1]
         assert unnoted or len(accepted) == 1
         assert all(result == expected for result in accepted)
+
+    def add(self, other: dict[str, object]) -> None:
+        """Add the counts that another process has made a dictionary of."""
+        for name, value in asdict(self).items():
+            setattr(self, name, value + other[name])
 
     def lines(self) -> list[str]:
         """Return the report."""
