@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from attrs import define, field
 
+from adapters.memory.journal import MemoryJournal
 from domain.batches import ExampleBatch
 from domain.errors import ModelInvalid, StreamUnreadable
+from domain.keeping import Keeping
 from domain.report import EpochMetrics
 from ports import Trainer
 from tests.models import ArrayDataset, examples
@@ -242,6 +244,47 @@ class TrainerContract:
         second.save()
 
         assert saved == path.read_bytes()
+
+    def test_goes_on(
+        self,
+        trainer: Trainer,
+        model_path: Path,
+        data: ArrayDataset,
+        held_out: ArrayDataset,
+        tmp_path: Path,
+    ) -> None:
+        """A training that breaks off goes on in another model, to the same end."""
+        run = MemoryJournal(tmp_path).run("one")
+        whole: list[EpochMetrics] = []
+        unbroken = trainer.load(model_path)
+        unbroken.fit(data, held_out, whole.append)
+
+        def keeping() -> Keeping:
+            return Keeping(run, len(data), 0, iter(range(10**6)).__next__)
+
+        first = keeping()
+
+        def break_off(metrics: EpochMetrics) -> None:
+            first.add(metrics)
+            if len(first.history) == 2:
+                raise OSError
+
+        with pytest.raises(OSError):  # noqa: PT011  # there is no message
+            trainer.load(model_path).fit(data, held_out, break_off, first)
+        second, model = keeping(), trainer.load(model_path)
+        model.fit(data, held_out, second.add, second)
+
+        assert second.latest is not None
+        assert 1 == len(second.latest.progress.history)
+        assert tuple(whole) == second.history
+        assert unbroken.save().read_bytes() == model.save().read_bytes()
+
+    def test_outline(self, trainer: Trainer, model_path: Path) -> None:
+        """The same file has the same outline; it fits into a line."""
+        outline = trainer.inspect(model_path)
+
+        assert outline == trainer.inspect(model_path)
+        assert len(outline.splitlines()) <= 1
 
     @pytest.mark.parametrize("method", ["inspect", "load"])
     def test_garbage(self, trainer: Trainer, tmp_path: Path, method: str) -> None:
