@@ -37,6 +37,7 @@ from adapters.state import FolderJournal, StateSettings
 from adapters.tensorflow import ModelSettings, TensorFlowSettings, TensorFlowTrainer
 from bootstrap import plugins
 from bootstrap.settings import Settings, check, load
+from bootstrap.temporary import require_temporary_folder
 from domain.errors import SettingsInvalid
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment, log_phase
@@ -230,8 +231,10 @@ def check_environment(environ: Mapping[str, str]) -> None:
 
     Raises:
         SettingsInvalid: Naming every variable that is missing or malformed.
+
+        Unavailable: There is no room for temporary files.
     """
-    faults: list[str] = []
+    faults = _faults(require_temporary_folder, environ)
     classes: list[type[AttrsInstance]] = [
         Settings,
         SpoolSettings,

@@ -190,7 +190,7 @@ def _fault(f: Attribute[object], text: str) -> str | None:
         value = _parse(f, text)
         if f.validator:
             f.validator(None, f, value)
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # of the system: a path of impossible length
         return f"{variable}: {error}"
     return None
 

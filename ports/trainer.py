@@ -62,7 +62,8 @@ class Checkpoints(Protocol):
         room, training goes on all the same.
 
         Args:
-            write: Writes the trainer's files into an empty folder.
+            write: Writes the trainer's files into an empty folder; an OSError says that
+                there is no room.
 
             steps: Training steps done of the epoch after those.
         """
@@ -123,7 +124,12 @@ class TrainableModel(Protocol):
         ...
 
     def save(self) -> Path:
-        """Write the model to a file of the format it was loaded from."""
+        """
+        Write the model to a file of the format it was loaded from.
+
+        Raises:
+            Unavailable: There is no room for it.
+        """
         ...
 
 

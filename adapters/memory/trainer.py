@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from attrs import define, frozen
 
-from domain.errors import ModelInvalid
+from domain.errors import ModelInvalid, Unavailable
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
 from ports import Checkpoints, Dataset, EpochListener, TrainableModel, Trainer
 
@@ -130,8 +130,13 @@ class FakeModel(TrainableModel):
 
     def save(self) -> Path:
         """Write the bytes that came, and a mark behind them."""
-        path = Path(tempfile.mkdtemp(prefix="trained-", dir=self.workdir)) / "model.h5"
-        path.write_bytes(self.content + _MARK % self.trained)
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="trained-", dir=self.workdir))
+            path = folder / "model.h5"
+            path.write_bytes(self.content + _MARK % self.trained)
+        except OSError as reason:
+            what = f"{self.workdir}: the trained model cannot be written"
+            raise Unavailable(f"{what}: {reason.strerror or reason}") from reason
         return path
 
     def _write(self, folder: Path) -> None:

@@ -6,16 +6,18 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar
 
 import cattrs
-from attrs import define, field, frozen, validators
+from attrs import define, field, frozen
 
-from adapters.state.sealed import Damaged, remove, seal, unseal
+from adapters.state.room import failures, require_room
+from adapters.state.sealed import Damaged, files_of, remove, seal, unseal
+from adapters.state.settings import VARIABLE
 from domain.errors import Unavailable
 from domain.progress import TrainingProgress
 from domain.report import TrainingReport
@@ -27,7 +29,8 @@ VERSION = 1
 """Of the folder's layout; part of every name, so that versions never meet."""
 
 MOST_DELIVERED = 100
-"""Runs that are remembered after their delivery."""
+MOST_BYTES = 64 << 20
+"""Runs that are remembered after their delivery, and what they may take together."""
 
 _UNTRAINED, _CHECKPOINT = "untrained", "checkpoint"
 _OUTBOX, _DELIVERED = "outbox", "delivered"
@@ -35,23 +38,7 @@ _MODEL = "model"
 
 _converter = cattrs.Converter()
 
-
-@frozen
-class StateSettings:
-    """
-    Where state is kept.
-
-    Attributes:
-        streamfit_state_dir: The folder; without one, a job that dies starts over.
-
-        streamfit_checkpoint_seconds: After how long a training is kept within an epoch;
-            0 for every opportunity, whatever it costs.
-    """
-
-    streamfit_state_dir: Path | None = None
-    streamfit_checkpoint_seconds: float = field(
-        default=60.0, validator=validators.ge(0)
-    )
+T = TypeVar("T")
 
 
 @define(eq=False)
@@ -68,7 +55,7 @@ class FolderJournal(Journal):
 
     def run(self, identity: str) -> Run:
         """Return the run of *identity*; see the port."""
-        with _failures(self.folder):
+        with failures(self.folder, VARIABLE):
             self.folder.mkdir(parents=True, exist_ok=True)
             if self._lock is None:
                 self._lock = _lock(self.folder / "lock")
@@ -99,9 +86,12 @@ class FolderJournal(Journal):
     @staticmethod
     def _forget(delivered: list[Path]) -> None:
         """Remove the oldest of those that are only remembered."""
-        delivered.sort(key=lambda path: path.stat().st_mtime)
-        for path in delivered[: max(len(delivered) - MOST_DELIVERED, 0)]:
-            remove(path)
+        size = 0
+        delivered.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for younger, path in enumerate(delivered):
+            size += sum(file.stat().st_size for file in files_of(path))
+            if younger >= MOST_DELIVERED or (younger and size > MOST_BYTES):
+                remove(path)
 
 
 @frozen
@@ -118,44 +108,33 @@ class FolderRun(Run):
     @property
     def delivered(self) -> TrainingReport | None:
         """The report that was accepted; see the port."""
-        note = _unsealed(self.folder / _DELIVERED)
-        if note is None:
-            return None
-        return _converter.structure(note["report"], TrainingReport)
+        return _unsealed(self.folder / _DELIVERED, _report)
 
     def keep_model(self, untrained: Path) -> Path:
         """Return the model that this run began with; see the port."""
         folder = self.folder / _UNTRAINED
-        if _unsealed(folder) is None:
-            with _failures(self.folder):
-                seal(folder, partial(_copy, untrained, _MODEL), {})
+        if not _unsealed(folder, bool):
+            with failures(self.folder):
+                seal(folder, partial(_copy, untrained, _MODEL), {"of": "the model"})
         return folder / _MODEL
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the latest checkpoint that is whole; see the port."""
         folder = self.folder / _CHECKPOINT
-        note = _unsealed(folder)
-        if note is None:
-            return None
-        progress = _converter.structure(note["progress"], TrainingProgress)
-        return Checkpoint(folder, progress)
+        progress = _unsealed(folder, _progress)
+        return None if progress is None else Checkpoint(folder, progress)
 
     def save_checkpoint(
         self, write: Callable[[Path], None], progress: TrainingProgress
     ) -> None:
         """Keep a training as it is now; see the port."""
         note = {"progress": _converter.unstructure(progress)}
-        with _failures(self.folder):
+        with failures(self.folder):
             seal(self.folder / _CHECKPOINT, write, note)
 
     def outbox(self) -> tuple[TrainingReport, Path] | None:
         """Return the result that waits for delivery; see the port."""
-        folder = self.folder / _OUTBOX
-        note = _unsealed(folder)
-        if note is None:
-            return None
-        report = _converter.structure(note["report"], TrainingReport)
-        return report, folder / cast("str", note["model"])
+        return _unsealed(self.folder / _OUTBOX, self._result)
 
     def put_into_outbox(
         self, report: TrainingReport, model: Path
@@ -163,40 +142,63 @@ class FolderRun(Run):
         """Make a result safe; see the port."""
         name = f"{_MODEL}{model.suffix}"
         note = {"report": _converter.unstructure(report), "model": name}
-        with _failures(self.folder):
+        with failures(self.folder):
             seal(self.folder / _OUTBOX, partial(_copy, model, name), note)
         return report, self.folder / _OUTBOX / name
 
     def finish(self, report: TrainingReport) -> None:
         """Note that *report* was accepted; see the port."""
         note = {"report": _converter.unstructure(report)}
-        with _failures(self.folder):
+        with failures(self.folder):
+            # On a full disk the note has room once the rest is gone.  What is in the
+            # outbox can be delivered again until then, without the rest.
+            self._remove_but(_OUTBOX, _DELIVERED)
             seal(self.folder / _DELIVERED, lambda _: None, note)
-            for path in self.folder.iterdir():
-                if path.name != _DELIVERED:
-                    remove(path)
+            self._remove_but(_DELIVERED)
 
     def abandon(self) -> None:
         """Give up everything; see the port."""
-        with _failures(self.folder):
+        with failures(self.folder):
             remove(self.folder)
+
+    def _remove_but(self, *names: str) -> None:
+        for path in self.folder.iterdir():
+            if path.name not in names:
+                remove(path)
+
+    def _result(self, note: Mapping[str, object]) -> tuple[TrainingReport, Path]:
+        return _report(note), self.folder / _OUTBOX / str(note["model"])
 
 
 def _is_delivered(run: Path) -> bool:
     return (run / _DELIVERED).exists()
 
 
-def _unsealed(folder: Path) -> dict[str, object] | None:
-    """Return the note of *folder*; what is damaged is not believed."""
+def _unsealed(folder: Path, read: Callable[[Mapping[str, object]], T]) -> T | None:
+    """Return what *read* makes of *folder*'s note; what is damaged is not believed."""
     try:
         note = unseal(folder)
+        return None if note is None else read(note)
     except Damaged as damage:
-        log.warning("state not used", extra={"reason": damage.reason})
-        return None
-    return None if note is None else dict(note)
+        reason = damage.reason
+    except (cattrs.BaseValidationError, ValueError, KeyError, TypeError) as error:
+        reason = f"{folder}: a note of another kind, {error!r:.200}"
+    log.warning("state not used", extra={"reason": reason})
+    return None
+
+
+def _report(note: Mapping[str, object]) -> TrainingReport:
+    return _converter.structure(note["report"], TrainingReport)
+
+
+def _progress(note: Mapping[str, object]) -> TrainingProgress:
+    return _converter.structure(note["progress"], TrainingProgress)
 
 
 def _copy(model: Path, name: str, folder: Path) -> None:
+    require_room(
+        folder, sum(path.stat().st_size for path in files_of(model)), "a model"
+    )
     if model.is_dir():  # a SavedModel
         shutil.copytree(model, folder / name)
     else:
@@ -214,15 +216,7 @@ def _lock(path: Path) -> int:
         raise Unavailable(
             f"{path.parent}: another process uses this state, {holder or 'unknown'}"
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    with suppress(OSError):  # on a full disk it is not told who has the folder
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
-
-
-@contextmanager
-def _failures(folder: Path) -> Iterator[None]:
-    """Name the folder that cannot be used."""
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"{folder}: {error.strerror or error}") from error

@@ -2,7 +2,8 @@
 Folders that are there as a whole or not at all.
 
 Files are written beside the place, forced to the disk, listed with their digests, and
-moved into place by one rename.  Whoever finds the folder checks the list.
+moved into place by one rename.  Whoever finds the folder checks the list, which has a
+digest of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from attrs import define
 
 _LIST = "sealed.json"
 _CHUNK = 1 << 20
+_DIGEST = 16  # bytes
 
 
 @define
@@ -53,8 +55,9 @@ def seal(
     beside.mkdir()
     try:
         write(beside)
-        files = {str(path.relative_to(beside)): _sync(path) for path in _files(beside)}
-        (beside / _LIST).write_text(json.dumps({"files": files, "note": dict(note)}))
+        files = {name: _sync(path) for name, path in _named(beside).items()}
+        text = json.dumps({"files": files, "note": dict(note)})
+        (beside / _LIST).write_text(f"{_digest_of(text)}\n{text}")
         _sync(beside / _LIST)
         _sync_folder(beside)
     except BaseException:
@@ -79,14 +82,17 @@ def unseal(folder: Path) -> Mapping[str, object] | None:
         Damaged: Files are missing, or not what they were.
     """
     old = folder.with_name(f"{folder.name}.old")
-    if not folder.exists() and old.exists():  # it broke off between the two renames
-        old.rename(folder)
-    if not folder.exists():
-        return None
     try:
-        told = json.loads((folder / _LIST).read_text())
+        if not folder.exists() and old.exists():  # it broke off between the two renames
+            old.rename(folder)
+        if not folder.exists():
+            return None
+        digest, _, text = (folder / _LIST).read_text().partition("\n")
+        if digest != _digest_of(text):
+            raise Damaged(f"{folder / _LIST}: not what was sealed")
+        told = json.loads(text)
         files, note = dict(told["files"]), dict(told["note"])
-        found = {str(path.relative_to(folder)): path for path in _files(folder)}
+        found = _named(folder)
         found.pop(_LIST)
         if found.keys() != files.keys():
             raise Damaged(f"{folder}: other files than were sealed")
@@ -106,8 +112,16 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+def files_of(path: Path) -> list[Path]:
+    """Return the files in *path*, or *path* itself if it is one."""
+    if not path.is_dir():
+        return [path]
+    return sorted(below for below in path.rglob("*") if below.is_file())
+
+
+def _named(folder: Path) -> dict[str, Path]:
+    """Return the files in *folder* by their names there."""
+    return {str(path.relative_to(folder)): path for path in files_of(folder)}
 
 
 def _sync(path: Path) -> str:
@@ -117,8 +131,12 @@ def _sync(path: Path) -> str:
     return _digest(path)
 
 
+def _digest_of(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST).hexdigest()
+
+
 def _digest(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=_DIGEST)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)

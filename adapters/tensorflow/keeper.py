@@ -79,7 +79,9 @@ class Keeper:
         """
         latest = self.checkpoints.latest
         if latest is not None and not self.state.fits(latest.folder):
-            log.warning("training starts over: the checkpoint is of other versions")
+            log.warning(
+                "training starts over: the checkpoint is of other versions or models"
+            )
             self.checkpoints.start_over()
             latest = None
         if latest is None:

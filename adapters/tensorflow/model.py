@@ -17,6 +17,7 @@ from adapters.tensorflow.files.format import LoadedModel, ModelFile
 from adapters.tensorflow.fitting import Fitting
 from adapters.tensorflow.loops import Loops
 from adapters.tensorflow.settings import TensorFlowSettings
+from domain.errors import Unavailable
 from domain.report import ConfusionMatrix, Metrics
 from ports import Checkpoints, Dataset, EpochListener, TrainableModel
 
@@ -106,8 +107,12 @@ class TensorFlowModel(TrainableModel):
 
     def save(self) -> Path:
         """Write the model as it came, with its new weights; see the port."""
-        folder = tempfile.mkdtemp(prefix="trained-", dir=self.workdir)
-        return self.file.save(self.keras_model, Path(folder))
+        try:
+            folder = tempfile.mkdtemp(prefix="trained-", dir=self.workdir)
+            return self.file.save(self.keras_model, Path(folder))
+        except OSError as reason:
+            what = f"{self.workdir}: the trained model cannot be written"
+            raise Unavailable(f"{what}: {reason.strerror or reason}") from reason
 
 
 def _of_logits(loss: Any) -> bool:

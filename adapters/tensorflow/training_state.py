@@ -9,6 +9,7 @@ epoch the metrics so far.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,12 @@ class TrainingState:
             folder: Empty.
 
             within_epoch: Whether the metrics count, too.
+
+        Raises:
+            OSError: There is no room, for instance.
         """
-        self._checkpoint(within_epoch=within_epoch).write(str(folder / _VARIABLES))
+        with _errors_of_the_system():
+            self._checkpoint(within_epoch=within_epoch).write(str(folder / _VARIABLES))
         (folder / _VERSIONS).write_text(self._versions)
 
     def read(self, folder: Path, *, within_epoch: bool) -> None:
@@ -61,7 +66,7 @@ class TrainingState:
         status.assert_existing_objects_matched()
 
     def fits(self, folder: Path) -> bool:
-        """Whether what is in *folder* was written by engines of the same versions."""
+        """Whether *folder* is of such a model, and of engines of the same versions."""
         return (folder / _VERSIONS).read_text() == self._versions
 
     def metrics(self) -> list[np.ndarray]:
@@ -85,7 +90,9 @@ class TrainingState:
 
     @property
     def _versions(self) -> str:
-        return f"TensorFlow {tf.__version__}, Keras {self.loaded.engine.__version__}"
+        engines = f"TensorFlow {tf.__version__}, Keras {self.loaded.engine.__version__}"
+        weights = [(w.shape, w.dtype) for w in self.loaded.keras_model.weights]
+        return "\n".join([engines, *map(str, weights)])
 
     def _of_keras_3(self) -> Mapping[str, Any]:
         model = self.loaded.keras_model
@@ -104,13 +111,19 @@ class TrainingState:
 
 
 def write_weights(weights: list[np.ndarray], folder: Path) -> None:
-    """Write *weights* into *folder*, beside a state."""
-    tf.raw_ops.SaveV2(
-        prefix=str(folder / _WEIGHTS),
-        tensor_names=[str(number) for number in range(len(weights))],
-        shape_and_slices=[""] * len(weights),
-        tensors=weights,
-    )
+    """
+    Write *weights* into *folder*, beside a state.
+
+    Raises:
+        OSError: There is no room, for instance.
+    """
+    with _errors_of_the_system():
+        tf.raw_ops.SaveV2(
+            prefix=str(folder / _WEIGHTS),
+            tensor_names=[str(number) for number in range(len(weights))],
+            shape_and_slices=[""] * len(weights),
+            tensors=weights,
+        )
 
 
 def read_weights(folder: Path) -> list[np.ndarray] | None:
@@ -120,6 +133,16 @@ def read_weights(folder: Path) -> list[np.ndarray] | None:
     reader = tf.train.load_checkpoint(str(folder / _WEIGHTS))
     count = len(reader.get_variable_to_shape_map())
     return [reader.get_tensor(str(number)) for number in range(count)]
+
+
+@contextmanager
+def _errors_of_the_system() -> Iterator[None]:
+    """Raise what the system says of a file as Python does, not as TensorFlow does."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        said = error.message.rpartition("; ")[2].partition(" [Op:")[0]
+        raise OSError(said) from error
 
 
 def _generators(model: Any) -> Iterator[Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from adapters.memory.journal import MemoryJournal
 from adapters.state import FolderJournal
@@ -88,6 +91,27 @@ class TestFolder(JournalContract):
         assert "state not used" == line.message
         assert "checkpoint" in line.reason
 
+    def test_damaged_note(self, journal, again, caplog) -> None:
+        """A number that is no longer the one that was noted is not believed."""
+        run = journal.run("one")
+        save(run, b"weights")
+        path = run.checkpoint().folder / "sealed.json"
+        path.write_bytes(path.read_bytes().replace(b"1e-300", b"1e-301"))
+
+        assert again("one").checkpoint() is None
+        (line,) = caplog.records
+        assert f"{path}: not what was sealed" == line.reason
+
+    def test_note_of_another_kind(self, journal, again, caplog) -> None:
+        """What is whole, but not what it should be, is not used either."""
+        run = journal.run("one")
+        save(run, b"weights")
+        run.checkpoint().folder.rename(run.folder / "outbox")
+
+        assert again("one").outbox() is None
+        (line,) = caplog.records
+        assert f"{run.folder / 'outbox'}: a note of another kind" in line.reason
+
     def test_killed_between_renames(self, folder, journal, again) -> None:
         """The one before is found if the new one was not in place yet."""
         run = journal.run("one")
@@ -131,6 +155,18 @@ class TestFolder(JournalContract):
         assert len(runs) <= MOST_DELIVERED + 1
         assert REPORT == journal.run(f"{MOST_DELIVERED + 4}").delivered
 
+    def test_large_reports(self, folder, journal, monkeypatch) -> None:
+        """Of many runs with large reports fewer marks remain."""
+        monkeypatch.setattr("adapters.state.journal.MOST_BYTES", 10_000)
+        report = evolve(REPORT, history=100 * HISTORY)
+        for number in range(5):
+            journal.run(f"{number}").finish(report)
+        journal.run("another")
+
+        runs = {path.name for path in folder.iterdir() if path.is_dir()}
+        assert {f"v{VERSION}-4", f"v{VERSION}-another"} == runs
+        assert report == journal.run("4").delivered
+
     def test_no_room(self, journal, tmp_path, monkeypatch) -> None:
         """A disk that is full is an end with the folder's name, and nothing half."""
         run = journal.run("one")
@@ -145,6 +181,80 @@ class TestFolder(JournalContract):
             run.save_checkpoint(full, TrainingProgress())
         assert b"first" == (run.checkpoint().folder / "part" / "weights").read_bytes()
         assert ["checkpoint"] == [path.name for path in run.folder.iterdir()]
+
+    def test_model_without_room(self, journal, tmp_path) -> None:
+        """It is known beforehand that a model has no room, and how much it needs."""
+        model = tmp_path / "model.h5"
+        model.touch()
+        need = shutil.disk_usage(tmp_path).free + (1 << 36)
+        os.truncate(model, need)  # with nothing in it, it takes no room here
+        run = journal.run("one")
+
+        for keep in run.keep_model, partial(run.put_into_outbox, REPORT):
+            with pytest.raises(
+                Unavailable,
+                match=rf"v1-one/.*: a model needs {need} bytes, \d+ bytes f",
+            ):
+                keep(model)
+        assert [] == list(run.folder.iterdir())
+
+    def test_delivered_without_room(self, folder, tmp_path) -> None:
+        """What is no longer needed makes room first; the result waits until then."""
+        (tmp_path / "model.h5").write_bytes(b"weights")
+        script = """
+import resource, sys
+from pathlib import Path
+from adapters.state import FolderJournal
+from domain.errors import Unavailable
+from tests.contracts.journal import REPORT
+
+folder, model = map(Path, sys.argv[1:])
+run = FolderJournal(folder).run("one")
+(run.folder / "large").write_bytes(b"examples")
+run.put_into_outbox(REPORT, model)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    run.finish(REPORT)
+except Unavailable as error:
+    print(error)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(folder), str(tmp_path / "model.h5")],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+
+        run = FolderJournal(folder).run("one")
+        assert done.stdout.startswith(f"{run.folder}: File too large, ")
+        assert ["outbox"] == [path.name for path in run.folder.iterdir()]
+        assert run.delivered is None
+        assert REPORT == run.outbox()[0]
+
+    def test_folder_of_a_full_disk(self, folder, journal) -> None:
+        """Where there is no room to say who has the folder, it is had all the same."""
+        journal.run("one").finish(REPORT)
+        journal.close()
+        script = """
+import resource, sys
+from pathlib import Path
+from adapters.state import FolderJournal
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+print(FolderJournal(Path(sys.argv[1])).run("one").delivered is not None)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(folder)],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+
+        assert "True\n" == done.stdout
 
     def test_unusable_folder(self, tmp_path: Path) -> None:
         """A folder that cannot be made is named."""

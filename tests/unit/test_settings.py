@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 from attrs import field, frozen, validators
 
+from adapters.spool import SpoolSettings
+from adapters.state import StateSettings
 from adapters.wire.dialect import Dialect
 from bootstrap.container import check_environment
 from bootstrap.settings import Settings, check, load
@@ -12,6 +16,12 @@ from domain.bad_records import BadRecordPolicy
 from domain.errors import SettingsInvalid
 
 MINIMUM = {"DEPLOYMENT_ID": "7", "BATCH": "32"}
+FAKES = {
+    **MINIMUM,
+    "STREAMFIT_BROKER": "memory",
+    "STREAMFIT_BACKEND": "memory",
+    "STREAMFIT_ENGINE": "fake",
+}
 
 
 @frozen
@@ -124,14 +134,7 @@ class TestDialect:
 class TestSelection:
     def test_unselected_adapters_ask_for_nothing(self):
         """With the fakes selected, no Kafka, HTTP or TensorFlow variable is needed."""
-        check_environment(
-            {
-                **MINIMUM,
-                "STREAMFIT_BROKER": "memory",
-                "STREAMFIT_BACKEND": "memory",
-                "STREAMFIT_ENGINE": "fake",
-            }
-        )
+        check_environment(FAKES)
 
     def test_unknown_adapter(self):
         """An adapter that nobody wrote is refused with the names of those there are."""
@@ -142,3 +145,60 @@ class TestSelection:
 
         assert "STREAMFIT_BROKER: 'x' is none of kafka, memory" in str(caught.value)
         assert "DEPLOYMENT_ID is missing" in str(caught.value)
+
+
+class TestFolders:
+    @pytest.mark.parametrize("name", ["there", "there/a/b", "link/a"])
+    def test_state(self, tmp_path, name):
+        """A folder for state need not be there yet."""
+        (tmp_path / "there").mkdir()
+        (tmp_path / "link").symlink_to("there")
+        environ = {"STREAMFIT_STATE_DIR": str(tmp_path / name)}
+
+        assert tmp_path / name == load(StateSettings, environ).streamfit_state_dir
+        assert not (tmp_path / "there" / "a").exists()
+
+    @pytest.mark.parametrize(
+        ("name", "complaint"),
+        [
+            ("file", "is no folder"),
+            ("file/a/b", "cannot be made: '{}/file' is no folder"),
+            ("dangling/a", "cannot be made: '{}/dangling' leads nowhere"),
+            ("itself", ": Too many levels of symbolic links"),
+            ("x" * 300, ": File name too long"),
+        ],
+    )
+    def test_no_folder_for_state(self, tmp_path, name, complaint):
+        """It is known beforehand that there can be none, and why."""
+        (tmp_path / "file").write_text("")
+        (tmp_path / "dangling").symlink_to("nowhere")
+        (tmp_path / "itself").symlink_to("itself")
+
+        with pytest.raises(SettingsInvalid) as refused:
+            load(StateSettings, {"STREAMFIT_STATE_DIR": str(tmp_path / name)})
+
+        told = str(refused.value)
+        assert told.startswith(f"STREAMFIT_STATE_DIR: '{tmp_path / name}'")
+        assert told.endswith(complaint.format(tmp_path))
+
+    def test_impossible_path(self):
+        """What the system says of a path is a mistake in the variable, too."""
+        with pytest.raises(SettingsInvalid, match=r"^STREAMFIT_SPOOL_DIR: .* too long"):
+            load(SpoolSettings, {"STREAMFIT_SPOOL_DIR": "/" + 300 * "x"})
+
+    def test_nothing_temporary(self, tmp_path, monkeypatch):
+        """Without any folder for temporary files, TMPDIR is what is missing."""
+
+        def none() -> str:
+            raise FileNotFoundError
+
+        monkeypatch.setattr(tempfile, "gettempdir", none)
+        environ = {**FAKES, "TMPDIR": str(tmp_path / "nowhere")}
+
+        with pytest.raises(SettingsInvalid) as refused:
+            check_environment(environ)
+
+        assert (
+            "TMPDIR: want a folder that takes temporary files, "
+            f"{tmp_path / 'nowhere'}: No such file or directory"
+        ) == str(refused.value)
