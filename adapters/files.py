@@ -36,7 +36,8 @@ class FilesSettings:
     Where the files are.
 
     Attributes:
-        streamfit_model_file: The untrained model; a SavedModel may be a folder.
+        streamfit_model_file: The untrained model; a SavedModel may be a folder, and a
+            chain is one of ``1.h5``, ``2.h5``, ...
 
         streamfit_result_folder: Gets ``result.json``, ``trained_model.*``,
             ``confusion_matrix.png``, ``learning_curves.png`` and ``progress.json``;
@@ -95,8 +96,11 @@ class FilesBackend:
         }
         folder = self.settings.streamfit_result_folder
         try:
-            with model.open("rb") as content:
-                self._write(f"trained_model{model.suffix}", content)
+            chain = model.is_dir()  # of sub-models, which have names already
+            for path in sorted(model.iterdir()) if chain else [model]:
+                name = path.name if chain else f"trained_model{path.suffix}"
+                with path.open("rb") as content:
+                    self._write(name, content)
             for name, picture in pictures.items():
                 if picture is None:  # an earlier run's must not pass for this one's
                     (folder / name).unlink(missing_ok=True)

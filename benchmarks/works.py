@@ -76,6 +76,7 @@ class Work:
 READY = "streamfit, ready to train"
 DECODED = "streamfit, read and decoded"
 READ = "streamfit, read"
+LIVE = "streamfit, mini-batches as they come"
 BARE = "bare consume loop"
 KAFKA_PYTHON = "kafka-python"
 TENSORFLOW_IO = "tensorflow-io KafkaDataset"
@@ -131,6 +132,16 @@ def works(growth: int) -> tuple[Work, ...]:
                     "not slower than in 1 (5 % is noise)",
                 ),
             ),
+        ),
+        Work(
+            "live",
+            "RAW as in the first, followed as it comes, in mini-batches of 10,000",
+            "raw",
+            (
+                Contender(LIVE, "streamfit", "live"),
+                Contender(KAFKA_PYTHON, "kafka_python", records=FEW),
+            ),
+            (at_least(10, LIVE, KAFKA_PYTHON, "≥ 10 x kafka-python"),),
         ),
         Work(
             "avro",

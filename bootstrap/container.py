@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from attrs import AttrsInstance, evolve, fields
+from attrs import evolve
 from dependency_injector import containers, providers
 
 from adapters.avro import AvroDecoder, Registry
 from adapters.files import FilesBackend, FilesSettings
 from adapters.formats import Formats
-from adapters.http import HttpModelRepository, HttpResultSink, HttpSettings
+from adapters.http import (
+    HttpChainRepository,
+    HttpChainSettings,
+    HttpChainSink,
+    HttpModelRepository,
+    HttpResultSink,
+    HttpSettings,
+)
 from adapters.json import JsonDecoder
 from adapters.kafka import (
     KafkaControlSource,
+    KafkaLiveStream,
     KafkaRejectedRecords,
     KafkaSettings,
     KafkaStreamSource,
@@ -34,13 +42,19 @@ from adapters.raw import RawDecoder
 from adapters.sampling import SamplingSettings, sampler_for
 from adapters.spool import SpoolFor, SpoolSettings
 from adapters.state import FolderJournal, StateSettings
-from adapters.tensorflow import ModelSettings, TensorFlowSettings, TensorFlowTrainer
+from adapters.tensorflow import (
+    ModelSettings,
+    TensorFlowSettings,
+    TensorFlowTrainer,
+)
 from bootstrap import plugins
-from bootstrap.settings import Settings, check, load
-from bootstrap.temporary import require_temporary_folder
-from domain.errors import SettingsInvalid
+from bootstrap.incremental import IncrementalSettings
+from bootstrap.modes import chain_settings, fingerprint, improvement_rule
+from bootstrap.settings import Settings, load
+from domain.phases import log_phase
 from domain.split import split_batches, split_records
-from domain.train_deployment import TrainDeployment, log_phase
+from domain.train_deployment import TrainDeployment
+from domain.train_incrementally import TrainIncrementally
 from ports import Journal
 
 
@@ -65,18 +79,6 @@ def _journal(settings: StateSettings, workdir: Path) -> Journal:
     if folder is None:
         return MemoryJournal(workdir, lasting=False)
     return FolderJournal(folder)
-
-
-def _fingerprint(environ: Mapping[str, str]) -> str:
-    """Tell variables apart on which a result depends."""
-    classes: tuple[type[AttrsInstance], ...] = (
-        TensorFlowSettings,
-        ModelSettings,
-        SamplingSettings,
-    )
-    names = {f.name.upper() for cls in classes for f in fields(cls)}
-    names |= {"CASE", "CONF_MAT_CONFIG", "STREAMFIT_BAD_RECORDS", "STREAMFIT_ENGINE"}
-    return repr([(name, environ.get(name, "").strip()) for name in sorted(names)])
 
 
 class Container(containers.DeclarativeContainer):
@@ -108,6 +110,12 @@ class Container(containers.DeclarativeContainer):
         memory=memory_broker,
         **plugins.adapters("stream_sources", environ),
     )
+    live_stream = providers.Selector(
+        settings.provided.streamfit_broker,
+        kafka=providers.Singleton(KafkaLiveStream, kafka_settings),
+        memory=memory_broker,
+        **plugins.adapters("live_streams", environ),
+    )
 
     bad_records = settings.provided.streamfit_bad_records
     rejected_records = providers.Selector(
@@ -128,21 +136,34 @@ class Container(containers.DeclarativeContainer):
         providers.Object(learning_curves_png),
     )
     http_settings = providers.Singleton(load, HttpSettings, environ)
+    http_chain_settings = providers.Singleton(load, HttpChainSettings, environ)
     model_repository = providers.Selector(
         settings.provided.streamfit_backend,
-        http=providers.Singleton(HttpModelRepository, http_settings, workdir_path),
+        http=providers.Selector(
+            settings.provided.models,
+            single=providers.Singleton(
+                HttpModelRepository, http_settings, workdir_path
+            ),
+            chain=providers.Singleton(
+                HttpChainRepository, http_chain_settings, workdir_path
+            ),
+        ),
         file=files_backend,
         memory=memory_backend,
         **plugins.adapters("model_repositories", environ),
     )
     result_sink = providers.Selector(
         settings.provided.streamfit_backend,
-        http=providers.Singleton(
-            HttpResultSink,
-            http_settings,
-            settings.provided.dialect,
-            draw,
-            settings.provided.conf_mat_config,
+        http=providers.Selector(
+            settings.provided.models,
+            single=providers.Singleton(
+                HttpResultSink,
+                http_settings,
+                settings.provided.dialect,
+                draw,
+                settings.provided.conf_mat_config,
+            ),
+            chain=providers.Singleton(HttpChainSink, http_chain_settings),
         ),
         file=files_backend,
         memory=memory_backend,
@@ -159,6 +180,7 @@ class Container(containers.DeclarativeContainer):
             workdir_path,
             repeat=settings.provided.repeats_parts,
             model_settings=providers.Singleton(load, ModelSettings, environ),
+            chain_settings=providers.Singleton(chain_settings, environ),
         ),
         fake=providers.Singleton(FakeTrainer, workdir=workdir_path),
         **plugins.adapters("trainers", environ),
@@ -207,61 +229,37 @@ class Container(containers.DeclarativeContainer):
         trainer=trainer,
         result_sink=result_sink,
         journal=journal,
-        fingerprint=providers.Callable(_fingerprint, environ),
+        fingerprint=providers.Callable(fingerprint, environ),
         bad_records=bad_records.policy,
         rejected_records=rejected_records,
         sampler=sampler,
-        wants_confusion_matrix=settings.provided.conf_mat_config,
+        wants_confusion_matrix=settings.provided.wants_confusion_matrix,
         checkpoint_seconds=state_settings.provided.streamfit_checkpoint_seconds,
         on_phase=on_phase,
     )
-
-
-SETTINGS: Mapping[str, Mapping[str, tuple[type[AttrsInstance], ...]]] = {
-    "STREAMFIT_BROKER": {"kafka": (KafkaSettings,)},
-    "STREAMFIT_BACKEND": {"http": (HttpSettings,), "file": (FilesSettings,)},
-    "STREAMFIT_ENGINE": {"tensorflow": (TensorFlowSettings, ModelSettings)},
-}
-"""By variable and by what it selects: the settings that the adapters behind it read."""
-
-
-def check_environment(environ: Mapping[str, str]) -> None:
-    """
-    Check every variable that the selected adapters are going to read.
-
-    Raises:
-        SettingsInvalid: Naming every variable that is missing or malformed.
-
-        Unavailable: There is no room for temporary files.
-    """
-    faults = _faults(require_temporary_folder, environ)
-    classes: list[type[AttrsInstance]] = [
-        Settings,
-        SpoolSettings,
-        StateSettings,
-        SamplingSettings,
-        SchemaRegistrySettings,
-    ]
-    for variable, default, selector in (
-        ("STREAMFIT_BROKER", "kafka", Container.stream_source),
-        ("STREAMFIT_BACKEND", "http", Container.result_sink),
-        ("STREAMFIT_ENGINE", "tensorflow", Container.trainer),
-    ):
-        selected = environ.get(variable, "").strip() or default
-        classes += SETTINGS[variable].get(selected, ())
-        if selected not in selector.providers:
-            known = ", ".join(sorted(selector.providers))
-            faults.append(f"{variable}: {selected!r} is none of {known}")
-        if selected == "kafka":
-            faults += _faults(librdkafka_properties, environ)
-    faults += _faults(check, environ, *classes)
-    if faults:
-        raise SettingsInvalid("; ".join(faults))
-
-
-def _faults(check: Callable[..., object], *arguments: object) -> list[str]:
-    try:
-        check(*arguments)
-    except SettingsInvalid as error:
-        return [str(error)]
-    return []
+    incremental_settings = providers.Singleton(load, IncrementalSettings, environ)
+    train_incrementally = providers.Factory(
+        TrainIncrementally,
+        deployment_id=settings.provided.deployment_id,
+        control_source=control_source,
+        live_stream=live_stream,
+        decoder_for=decoder_for,
+        spool_for=spool_for,
+        model_repository=model_repository,
+        trainer=trainer,
+        result_sink=result_sink,
+        journal=journal,
+        pace=incremental_settings.provided.pace,
+        rule=providers.Callable(improvement_rule, environ),
+        fingerprint=providers.Callable(fingerprint, environ),
+        bad_records=bad_records.policy,
+        rejected_records=rejected_records,
+        sampler=sampler,
+        checkpoint_seconds=state_settings.provided.streamfit_checkpoint_seconds,
+        on_phase=on_phase,
+    )
+    job = providers.Selector(
+        settings.provided.job,
+        deployment=train_deployment,
+        incrementally=train_incrementally,
+    )

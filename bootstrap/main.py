@@ -10,7 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from bootstrap import logs, termination
-from bootstrap.container import Container, check_environment
+from bootstrap.checking import check_environment
+from bootstrap.container import Container
 from bootstrap.signals import Signals
 from domain.errors import DeploymentInvalid, ModelInvalid, Unavailable
 
@@ -62,7 +63,7 @@ def train(environ: Mapping[str, str]) -> int:
         check_environment(environ)
         settings = container.settings()
         logs.configure(settings.streamfit_log, deployment_id=settings.deployment_id)
-        report = container.train_deployment().run()
+        report = container.job().run()
     except (Exception, SystemExit) as error:  # a process answers for everything
         if signals.code is not None:  # whatever a library made of being interrupted
             log.info("stopped", extra={"exit_code": signals.code})

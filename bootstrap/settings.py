@@ -26,15 +26,22 @@ from domain.request import DeploymentId
 
 T = TypeVar("T", bound=AttrsInstance)
 
-SERVED_CASES = (1,)
+SERVED_CASES = (1, 2, 3, 4)
 """The platform's training modes that this version serves (contract, section 10)."""
+
+CHAIN_CASES = (3, 4, 7, 8)
+"""Those whose model is a chain of sub-models."""
+
+INCREMENTAL_CASES = (2, 4, 6, 8)
+"""Those that train on a stream as it comes."""
 
 
 def _is_served(_: object, __: Attribute[int], case: int | None) -> None:
     if case is not None and case not in SERVED_CASES:
         raise ValueError(
-            f"case {case} is not served by this version, only case 1 and, "
-            "without the variable, the dialect of 2020"
+            f"case {case} is not served by this version, only case "
+            f"{' or '.join(map(str, SERVED_CASES))} and, without the variable, the "
+            "dialect of 2020"
         )
 
 
@@ -134,6 +141,21 @@ class Settings:
     def dialect(self) -> Dialect:
         """The platform's generation, told by whether it sets ``CASE``."""
         return Dialect.Y2020 if self.case is None else Dialect.CURRENT
+
+    @property
+    def job(self) -> str:
+        """The use case of the training mode."""
+        return "incrementally" if self.case in INCREMENTAL_CASES else "deployment"
+
+    @property
+    def models(self) -> Literal["single", "chain"]:
+        """Whether there is one model, or a chain of sub-models."""
+        return "chain" if self.case in CHAIN_CASES else "single"
+
+    @property
+    def wants_confusion_matrix(self) -> bool:
+        """Whether to make a confusion matrix: the platform has none of a chain."""
+        return self.conf_mat_config and self.models == "single"
 
     @property
     def repeats_parts(self) -> bool:

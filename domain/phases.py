@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from enum import StrEnum
+
+log = logging.getLogger(__name__)
 
 
 class Phase(StrEnum):
@@ -31,3 +34,8 @@ class Phase(StrEnum):
 
 PhaseListener = Callable[[Phase], None]
 """Called when a phase begins, on the thread of the job."""
+
+
+def log_phase(phase: Phase) -> None:
+    """Say what the job begins with."""
+    log.debug("phase", extra={"phase": str(phase)})

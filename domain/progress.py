@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from domain.batches import RecordBatch
 from domain.offsets import OffsetRange
-from domain.report import History, StreamCounts
+from domain.report import History, StreamCounts, TrainingReport
 
 
 @frozen
@@ -66,6 +66,95 @@ def behind(
 
 
 @frozen
+class LivePosition:
+    """
+    A place in a topic that is still being written.
+
+    Attributes:
+        topic: The topic's name.
+
+        offsets: The next offset of each partition; one that is not named is new, and
+            counts from its first offset, 0.
+
+        log: Tells the topic from a later one of the same name, if the broker does.
+    """
+
+    topic: str
+    offsets: Mapping[int, int] = field(factory=dict)
+    log: str = ""
+
+    def at(self, partition: int, offset: int) -> LivePosition:
+        """Return the place with another next offset of *partition*."""
+        return evolve(self, offsets={**self.offsets, partition: offset})
+
+
+@frozen
+class Opening:
+    """
+    The record that settled what the format leaves open, for the next process's decoder.
+
+    It is kept itself: the topic may have lost it by then.
+
+    Attributes:
+        key: In hexadecimal digits.
+
+        value: Likewise.
+    """
+
+    key: str
+    value: str
+
+
+@frozen
+class LiveStreamProgress:
+    """
+    How far a stream has been read that is still being written.
+
+    Attributes:
+        position: What comes next.
+
+        counts: What came before that; of offsets, those that held a record.
+
+        first_rejected: The place of the first bad record and what is wrong with it;
+            empty as long as there is none.
+
+        opening: The first good record, if there was one.
+    """
+
+    position: LivePosition
+    counts: StreamCounts = field(factory=lambda: StreamCounts(0, 0, 0))
+    first_rejected: str = ""
+    opening: Opening | None = None
+
+
+@frozen
+class LiveProgress:
+    """
+    How far a training has got on a stream that is still being written.
+
+    Attributes:
+        stream: What it was trained on so far, mini-batch after mini-batch.
+
+        mini_batches: How many these were.
+
+        epochs: How many epochs the last one took.
+
+        reference: The monitored metric that a better model must improve.
+
+        improvements: How many better models there were.
+
+        undelivered: The report of the last of these, until it was accepted.
+    """
+
+    stream: LiveStreamProgress
+    mini_batches: int = 0
+    epochs: int = 0
+    reference: float | None = None
+    improvements: int = 0
+    undelivered: TrainingReport | None = None
+
+
+@frozen
 class TrainingProgress:
     """
     How far a training has got.
@@ -78,9 +167,12 @@ class TrainingProgress:
         examples: Number of examples that the parts were cut from.
 
         seconds: How long it took.
+
+        live: How far it got on a stream that is still being written.
     """
 
     history: History = ()
     steps: int = 0
     examples: int = 0
     seconds: float = 0.0
+    live: LiveProgress | None = None

@@ -101,6 +101,8 @@ class TrainingReport:
 
         confusion_matrix: Over the test part, if one was wanted and the model is a
             classifier.
+
+        indefinite: Whether training goes on: others may follow.
     """
 
     history: History
@@ -108,3 +110,4 @@ class TrainingReport:
     training_time: float
     confusion_matrix: ConfusionMatrix | None = None
     stream: StreamCounts | None = None
+    indefinite: bool = False

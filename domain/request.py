@@ -43,6 +43,9 @@ class TrainingRequest:
         test_rate: Share of the records for the test, 0 to 1.
 
         total_msg: Number of records that the sender counted, if it did.
+
+        topic: The topic's name, if the message names that and no ranges: that is how a
+            stream is announced that is still being written.
     """
 
     ranges: tuple[RequestedRange, ...]
@@ -50,6 +53,7 @@ class TrainingRequest:
     validation_rate: float = 0.0
     test_rate: float = 0.0
     total_msg: int | None = None
+    topic: str | None = field(default=None, repr=False)  # the ranges name it, too
 
 
 @frozen
@@ -63,8 +67,11 @@ class ControlMessage:
         position: Where it lies, for log messages: ``control[0]@42``.
 
         open: Parse the content.  Raises MalformedRequest.
+
+        timestamp: When it was sent, in milliseconds since 1970; 0 if nobody knows.
     """
 
     deployment_id: DeploymentId | None
     position: str
     open: Callable[[], TrainingRequest] = field(repr=False)
+    timestamp: int = 0

@@ -69,6 +69,22 @@ def split_records(request: TrainingRequest, rows: int) -> Split:
     return Split(range(train), None, None)
 
 
+def split_mini_batch(request: TrainingRequest, rows: int) -> Split | None:
+    """
+    Share out the *rows* of a mini-batch, record by record: there is no test part.
+
+    What is left when a validation part would be empty is not used.
+
+    Returns:
+        None if nothing is left to train on.
+    """
+    train = int((1 - request.validation_rate) * rows)
+    if train <= 0:
+        return None
+    held_out = int(request.validation_rate * rows) > 0
+    return Split(range(train), range(train, rows) if held_out else None, None)
+
+
 def split_batches(batch_size: int) -> SplitRule:
     """
     Return the rule of the 2020 dialect: whole batches of *batch_size* records.

@@ -15,16 +15,16 @@ from pathlib import Path
 from attrs import field, frozen
 
 from domain.bad_records import BadRecordPolicy
-from domain.errors import RequestRejected, Unavailable
 from domain.identity import identity
 from domain.intake import Intake, Part, StreamShorter
 from domain.keeping import Keeping
-from domain.phases import Phase, PhaseListener
+from domain.phases import Phase, PhaseListener, log_phase
 from domain.reading import open_stream
 from domain.remarks import log_stream, warn_of_empty_parts
 from domain.report import EpochMetrics, TrainingReport
 from domain.request import DeploymentId, TrainingRequest
 from domain.selection import selections
+from domain.serving import hand_in_once, serve_first
 from domain.split import Split, SplitRule
 from ports import (
     ControlSource,
@@ -42,19 +42,6 @@ from ports import (
 )
 
 log = logging.getLogger(__name__)
-
-
-@frozen
-class _Untrained:
-    """A model as it came, and what tells it from others."""
-
-    path: Path
-    outline: str
-
-
-def log_phase(phase: Phase) -> None:
-    """Say what the job begins with."""
-    log.debug("phase", extra={"phase": str(phase)})
 
 
 @frozen
@@ -120,59 +107,34 @@ class TrainDeployment:
         self.on_phase(Phase.FETCHING)
         untrained = self.model_repository.fetch()
         # A broken model fails now, not after the wait.
-        model = _Untrained(untrained, self.trainer.inspect(untrained))
+        outline = self.trainer.inspect(untrained)
         self.on_phase(Phase.WAITING)
-        log.info("waiting for a control message")
-        for message in self.control_source.messages():
-            if message.deployment_id != self.deployment_id:
-                continue
-            log.info("control message received", extra={"position": message.position})
-            try:
-                return self._serve(model, message.open())
-            except RequestRejected as reason:
-                log.warning(
-                    "control message skipped",
-                    extra={"position": message.position, "reason": str(reason)},
-                )
-        raise Unavailable("the control topic ended")
+        return serve_first(
+            self.control_source,
+            self.deployment_id,
+            lambda message: self._serve(untrained, outline, message.open()),
+        )
 
-    def _serve(self, model: _Untrained, request: TrainingRequest) -> TrainingReport:
-        """Deliver the result of *request* once, whatever was done about it before."""
+    def _serve(
+        self, untrained: Path, outline: str, request: TrainingRequest
+    ) -> TrainingReport:
+        """Hand in the result of *request*, once."""
         self.on_phase(Phase.OPENING)
         run = self.journal.run(
             identity(
                 self.deployment_id,
                 request,
-                model.outline,
-                model.path if self.model_repository.repeats else None,
+                outline,
+                untrained if self.model_repository.repeats else None,
                 self.fingerprint,
             )
         )
-        if run.delivered is not None:
-            log.info("result was delivered before")
-            return run.delivered
-        result = run.outbox()
-        if result is None:
-            try:
-                trained = self._train(run.keep_model(model.path), request, run)
-            except RequestRejected:
-                run.abandon()
-                raise
-            self.on_phase(Phase.KEEPING)
-            result = _made_safe(run, *trained)
-        else:
-            log.info("trained before: the result is delivered now")
-        report, trained_model = result
-        self.on_phase(Phase.DELIVERING)
-        self.result_sink.deliver(report, trained_model)
-        self.on_phase(Phase.FINISHING)
-        try:
-            run.finish(report)
-        except Unavailable as reason:
-            log.warning("delivery not noted", extra={"reason": str(reason)})
-        log.info("result delivered", extra={"training_time": report.training_time})
-        self.on_phase(Phase.DONE)
-        return report
+        return hand_in_once(
+            run,
+            lambda: self._train(run.keep_model(untrained), request, run),
+            self.result_sink,
+            self.on_phase,
+        )
 
     def _train(
         self, untrained: Path, request: TrainingRequest, run: Run
@@ -276,16 +238,3 @@ class TrainDeployment:
             part(split.validation) if split.validation else None,
             part(split.test) if split.test else None,
         )
-
-
-def _made_safe(
-    run: Run, report: TrainingReport, model: Path
-) -> tuple[TrainingReport, Path]:
-    """Keep a result until it is delivered; it is delivered if that fails, too."""
-    try:
-        kept = run.put_into_outbox(report, model)
-    except Unavailable as reason:
-        log.warning("result is not safe", extra={"reason": str(reason)})
-        return report, model
-    log.info("result is safe")
-    return kept

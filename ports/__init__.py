@@ -3,6 +3,7 @@
 from ports.control_source import ControlSource
 from ports.decoder import Decoder, DecoderFactory
 from ports.journal import Checkpoint, Journal, Run
+from ports.live_stream import Followed, LiveStream
 from ports.model_repository import ModelRepository
 from ports.rejected_records import RejectedRecords
 from ports.result_sink import ResultSink
@@ -25,7 +26,9 @@ __all__ = [
     "Decoder",
     "DecoderFactory",
     "EpochListener",
+    "Followed",
     "Journal",
+    "LiveStream",
     "ModelRepository",
     "RejectedRecords",
     "ResultSink",

@@ -21,7 +21,8 @@ class ModelRepository(Protocol):
 
     def fetch(self) -> Path:
         """
-        Return a file that holds the deployment's untrained model.
+        Return a file that holds the deployment's untrained model, or a folder of those
+        of a chain.
 
         It stays readable, and unchanged, until the process ends.
 

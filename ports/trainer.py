@@ -132,6 +132,24 @@ class TrainableModel(Protocol):
         """
         ...
 
+    def keep(self, folder: Path) -> None:
+        """
+        Write all that the next `fit` depends on into *folder*, which is empty.
+
+        That is between two of them; what a `fit` keeps of itself is its own affair.
+        """
+        ...
+
+    def resume(self, folder: Path) -> bool:
+        """
+        Make the model, loaded from the same file, what it was when it was kept.
+
+        Returns:
+            False if there is no going on from what is in *folder*, for instance because
+            it was written by another version; then the model is as it was loaded.
+        """
+        ...
+
 
 class Trainer(Protocol):
     """A machine-learning framework, with the deployment's options built in."""

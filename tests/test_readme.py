@@ -13,13 +13,15 @@ from adapters.kafka import KafkaSettings, SchemaRegistrySettings
 from adapters.sampling import SamplingSettings
 from adapters.spool import SpoolSettings
 from adapters.state import StateSettings
-from adapters.tensorflow import ModelSettings, TensorFlowSettings
+from adapters.tensorflow import ChainSettings, ModelSettings, TensorFlowSettings
+from bootstrap.incremental import IncrementalSettings
 from bootstrap.main import EXIT_CODES
 from bootstrap.settings import Settings
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text()
 SETTINGS = (
     Settings,
+    IncrementalSettings,
     SpoolSettings,
     StateSettings,
     SamplingSettings,
@@ -29,6 +31,7 @@ SETTINGS = (
     FilesSettings,
     TensorFlowSettings,
     ModelSettings,
+    ChainSettings,
 )
 
 

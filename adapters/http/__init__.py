@@ -1,7 +1,14 @@
 """The platform's back-end: hands out the model, takes the result."""
 
-from adapters.http.model_repository import HttpModelRepository
-from adapters.http.result_sink import HttpResultSink
-from adapters.http.settings import HttpSettings
+from adapters.http.model_repository import HttpChainRepository, HttpModelRepository
+from adapters.http.result_sink import HttpChainSink, HttpResultSink
+from adapters.http.settings import HttpChainSettings, HttpSettings
 
-__all__ = ["HttpModelRepository", "HttpResultSink", "HttpSettings"]
+__all__ = [
+    "HttpChainRepository",
+    "HttpChainSettings",
+    "HttpChainSink",
+    "HttpModelRepository",
+    "HttpResultSink",
+    "HttpSettings",
+]

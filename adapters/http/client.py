@@ -7,7 +7,7 @@ import contextlib
 import functools
 import random
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -41,11 +41,22 @@ _NEVER_AN_ANSWER = (
 )
 
 
-class Refused(Exception):
+class NoSuccess(Exception):
+    """
+    An attempt that was none.
+
+    Attributes:
+        place: Where, as messages may show it.
+    """
+
+    place = ""
+
+
+class Refused(NoSuccess):
     """The back-end's last word: no retry changes it."""
 
 
-class NotYet(Exception):
+class NotYet(NoSuccess):
     """
     There was no answer, or one that asks for another attempt.
 
@@ -79,10 +90,27 @@ def exchange(
 
         Unavailable: After the last attempt it is still not there.
     """
+    exchange_all([(settings, send)], patience=patience)
+
+
+def exchange_all(
+    exchanges: Sequence[tuple[HttpSettings, Send]], *, patience: float | None = None
+) -> None:
+    """
+    Run all of *exchanges*, one after the other, until all in a row have succeeded.
+
+    If one of them fails, the next attempt begins with the first one again.  Otherwise
+    see `exchange`.
+
+    Raises:
+        Refused: One of the answers is no; the reason knows its place.
+
+        Unavailable: After the last attempt one is still not there.
+    """
     try:
-        asyncio.run(_attempts(settings, send, patience))
+        asyncio.run(_attempts(exchanges, patience))
     except NotYet as reason:
-        raise Unavailable(f"{settings.place}: {reason}") from reason
+        raise Unavailable(f"{reason.place}: {reason}") from reason
 
 
 async def check(response: httpx.Response) -> None:
@@ -115,9 +143,13 @@ def pauses(longest: float) -> Iterator[float]:
         most = min(2 * most, longest)
 
 
-async def _attempts(settings: HttpSettings, send: Send, patience: float | None) -> None:
+async def _attempts(
+    exchanges: Sequence[tuple[HttpSettings, Send]], patience: float | None
+) -> None:
+    first, _ = exchanges[0]
     own = pauses(_LONGEST_PAUSE if patience is None else _LONGEST_PATIENT_PAUSE)
     last: NotYet | None = None
+    under_way = first.place
 
     def again(reason: Exception) -> bool | float:
         nonlocal last
@@ -131,17 +163,29 @@ async def _attempts(settings: HttpSettings, send: Send, patience: float | None) 
         async with asyncio.timeout(patience):
             async for attempt in stamina.retry_context(
                 on=again,
-                attempts=settings.streamfit_http_attempts if patience is None else None,
+                attempts=first.streamfit_http_attempts if patience is None else None,
                 timeout=None,
             ):
                 with attempt:
-                    await _attempt(settings, send)
+                    for settings, send in exchanges:
+                        under_way = settings.place
+                        await _told_where(settings, send)
     except TimeoutError as reason:
-        raise last or NotYet(f"no answer within {patience:g} seconds") from reason
+        late = NotYet(f"no answer within {patience:g} seconds")
+        late.place = under_way
+        raise last or late from reason
 
 
 def _lot(least: float, most: float) -> float:
     return random.uniform(least, most)  # noqa: S311  # it is no secret
+
+
+async def _told_where(settings: HttpSettings, send: Send) -> None:
+    try:
+        await _attempt(settings, send)
+    except NoSuccess as reason:
+        reason.place = settings.place
+        raise
 
 
 async def _attempt(settings: HttpSettings, send: Send) -> None:

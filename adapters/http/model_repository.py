@@ -1,8 +1,9 @@
-"""The untrained model, downloaded from the back-end."""
+"""The untrained model, or a chain of them, downloaded from the back-end."""
 
 from __future__ import annotations
 
 import functools
+import shutil
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -11,7 +12,7 @@ import httpx
 from attrs import frozen
 
 from adapters.http.client import Refused, check, exchange
-from adapters.http.settings import HttpSettings
+from adapters.http.settings import HttpChainSettings, HttpSettings
 from domain.errors import ModelInvalid, Unavailable
 
 _SIGNATURES = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")
@@ -49,7 +50,7 @@ class HttpModelRepository:
             ) as file:
                 path = Path(file.name)
                 try:
-                    self._download(file.file)
+                    _download(self.settings, file.file)
                 except BaseException:
                     path.unlink()
                     raise
@@ -57,26 +58,58 @@ class HttpModelRepository:
             raise Unavailable(f"{self.workdir}: {reason}") from reason
         return path
 
-    def _download(self, file: IO[bytes]) -> None:
-        place = self.settings.place
-        save = functools.partial(
-            _save, file=file, most=self.settings.streamfit_max_model_bytes
-        )
+
+@frozen
+class HttpChainRepository:
+    """
+    ModelRepository of a chain of sub-models, each of which is a result of the platform.
+
+    Attributes:
+        workdir: Where the folder with their files is made.
+    """
+
+    settings: HttpChainSettings
+    workdir: Path
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the same weights come every time: they do not."""
+        return False
+
+    def fetch(self) -> Path:
+        """Download the sub-models as ``1.h5``, ``2.h5``, ... of a new folder."""
         try:
-            exchange(self.settings, save)
-        except Refused as reason:
-            raise ModelInvalid(f"{place}: no model: {reason}") from reason
-        file.seek(0)
-        start = file.read(32)
-        if not start:
-            raise ModelInvalid(
-                f"{place}: an empty answer, which the platform gives when the code of "
-                "the user's model fails"
-            )
-        if not start.startswith(_SIGNATURES):
-            raise ModelInvalid(
-                f"{place}: not an HDF5 file nor a ZIP archive, it starts with {start!r}"
-            )
+            folder = Path(tempfile.mkdtemp(prefix="untrained-", dir=self.workdir))
+            try:
+                for number, settings in enumerate(self.settings.each, 1):
+                    with (folder / f"{number}.h5").open("xb+") as file:
+                        _download(settings, file)
+            except BaseException:
+                shutil.rmtree(folder)
+                raise
+        except OSError as reason:  # of the disk; those of the network do not get here
+            raise Unavailable(f"{self.workdir}: {reason}") from reason
+        return folder
+
+
+def _download(settings: HttpSettings, file: IO[bytes]) -> None:
+    place = settings.place
+    save = functools.partial(_save, file=file, most=settings.streamfit_max_model_bytes)
+    try:
+        exchange(settings, save)
+    except Refused as reason:
+        raise ModelInvalid(f"{place}: no model: {reason}") from reason
+    file.seek(0)
+    start = file.read(32)
+    if not start:
+        raise ModelInvalid(
+            f"{place}: an empty answer, which the platform gives when the code of "
+            "the user's model fails"
+        )
+    if not start.startswith(_SIGNATURES):
+        raise ModelInvalid(
+            f"{place}: not an HDF5 file nor a ZIP archive, it starts with {start!r}"
+        )
 
 
 async def _save(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -36,16 +37,21 @@ class Progress:
 
     Attributes:
         settings: The back-end's; its URL is that of the metrics.
+
+        text: Writes a state down.
     """
 
     settings: HttpSettings
+    text: Callable[[History], str] = progress_text
     _latest: History | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
     _changed: threading.Condition = field(factory=threading.Condition, init=False)
 
     @classmethod
-    def beside(cls, settings: HttpSettings) -> Progress | None:
+    def beside(
+        cls, settings: HttpSettings, text: Callable[[History], str] = progress_text
+    ) -> Progress | None:
         """Return progress for the result of *settings*, if its URL allows it."""
         url = metrics_url(settings.result_url)
         if url is None:
@@ -59,7 +65,8 @@ class Progress:
                 streamfit_http_total_timeout=min(
                     _LIMIT, settings.streamfit_http_total_timeout
                 ),
-            )
+            ),
+            text,
         )
 
     def publish(self, history: History) -> None:
@@ -73,11 +80,15 @@ class Progress:
                 self._thread.start()
             self._changed.notify()
 
-    def stop(self) -> None:
-        """Return once nothing more will be posted; what still waits is dropped."""
+    def end(self) -> None:
+        """Drop what still waits, and begin no other post."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
+
+    def stop(self) -> None:
+        """Return once nothing more will be posted; what still waits is dropped."""
+        self.end()
         if self._thread is not None:
             # A second more than a post may last: a name server can overstay.
             self._thread.join(self.settings.streamfit_http_total_timeout + 1)
@@ -85,7 +96,7 @@ class Progress:
     def _run(self) -> None:
         while (history := self._next()) is not None:
             try:
-                data = {"data": progress_text(history)}
+                data = {"data": self.text(history)}
                 exchange(self.settings, functools.partial(_post, data=data))
             except Exception as reason:  # noqa: BLE001 - whatever it is, training goes on
                 log.warning("progress not published", extra={"reason": repr(reason)})

@@ -2,6 +2,7 @@
 
 from adapters.kafka.control_source import KafkaControlSource
 from adapters.kafka.embedded import EmbeddedKafka
+from adapters.kafka.live_stream import KafkaLiveStream
 from adapters.kafka.producer import publish
 from adapters.kafka.properties import librdkafka_properties
 from adapters.kafka.rejected_records import KafkaRejectedRecords
@@ -12,6 +13,7 @@ from adapters.kafka.stream_source import KafkaStreamSource
 __all__ = [
     "EmbeddedKafka",
     "KafkaControlSource",
+    "KafkaLiveStream",
     "KafkaRejectedRecords",
     "KafkaSettings",
     "KafkaStreamSource",

@@ -157,4 +157,5 @@ def _to_control_message(topic: str, message: Message) -> ControlMessage:
         deployment_id=parse_key(message.key()),
         position=f"{topic}[{message.partition()}]@{message.offset()}",
         open=partial(parse_request, message.value()),
+        timestamp=max(0, message.timestamp()[1]),  # -1 if there is none
     )

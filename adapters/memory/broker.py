@@ -10,14 +10,15 @@ from functools import partial
 from threading import Condition
 from typing import TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from adapters.wire.control_message import parse_key, parse_request
 from domain.batches import BinaryColumn, RecordBatch
 from domain.errors import StreamUnreadable
 from domain.offsets import OffsetRange, RequestedRange, overlaps
+from domain.progress import LivePosition
 from domain.request import ControlMessage
-from ports import ControlSource, StreamSource
+from ports import ControlSource, Followed, LiveStream, StreamSource
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ Record = tuple[bytes | None, bytes | None]
 class _Partition:
     low: int = 0
     records: list[Record] = field(factory=list)  # from offset 0 on, deleted ones too
+    timestamps: list[int] = field(factory=list)  # of the records
 
     @property
     def high(self) -> int:
@@ -38,9 +40,9 @@ class _Partition:
 
 
 @define(eq=False)
-class MemoryBroker(ControlSource, StreamSource):
+class MemoryBroker(ControlSource, StreamSource, LiveStream):
     """
-    Both sources, over topics that `produce` fills; any thread may.
+    All sources, over topics that `produce` fills; any thread may.
 
     Attributes:
         control_topic: The topic that is read for control messages.
@@ -48,7 +50,8 @@ class MemoryBroker(ControlSource, StreamSource):
         batch_size: Number of records in a batch, at most.
 
         patience: Seconds that more control messages, and records that are not there
-            yet, are waited for.  Then `messages` ends, where a real broker's goes on.
+            yet, are waited for.  Then `messages` ends, where a real broker's goes on,
+            and `follow` says that nothing comes.
     """
 
     control_topic: str = "control"
@@ -66,11 +69,24 @@ class MemoryBroker(ControlSource, StreamSource):
             there += [_Partition() for _ in range(partitions - len(there))]
             self._changed.notify_all()
 
-    def produce(self, topic: str, *records: Record, partition: int = 0) -> None:
-        """Append (key, value) *records*; topic and partition are made if need be."""
+    def produce(
+        self,
+        topic: str,
+        *records: Record,
+        partition: int = 0,
+        timestamp: int | None = None,
+    ) -> None:
+        """
+        Append (key, value) *records*; topic and partition are made if need be.
+
+        Their time, in milliseconds since 1970, is now or *timestamp*.
+        """
         self.create(topic, partition + 1)
+        sent = time.time_ns() // 1_000_000 if timestamp is None else timestamp
         with self._changed:
-            self._topics[topic][partition].records += records
+            there = self._topics[topic][partition]
+            there.records += records
+            there.timestamps += [sent] * len(records)
             self._changed.notify_all()
 
     def delete(self, topic: str) -> None:
@@ -96,6 +112,7 @@ class MemoryBroker(ControlSource, StreamSource):
                     deployment_id=parse_key(key),
                     position=f"{topic}[{number}]@{offset}",
                     open=partial(parse_request, value),
+                    timestamp=self._topics[topic][number].timestamps[offset],
                 )
 
     def resolve(self, ranges: Sequence[RequestedRange]) -> tuple[OffsetRange, ...]:
@@ -127,13 +144,47 @@ class MemoryBroker(ControlSource, StreamSource):
                 if fault := self._fault(rest):
                     raise StreamUnreadable(fault)
                 found = self._topics[wanted.topic][wanted.partition].records[start:end]
-                yield RecordBatch(
-                    topic=wanted.topic,
-                    partition=wanted.partition,
-                    offsets=range(start, end),
-                    keys=BinaryColumn.pack([key for key, _ in found]),
-                    values=BinaryColumn.pack([value for _, value in found]),
+                yield _batch(wanted.topic, wanted.partition, start, found)
+
+    def begin(self, topic: str, timestamp: int) -> LivePosition:
+        """Return the place of the first records of *timestamp*; see the port."""
+        with self._changed:
+            offsets = {}
+            for number, there in enumerate(self._topics.get(topic, ())):
+                sent = there.timestamps[there.low :]
+                found = (o for o, at in enumerate(sent, there.low) if at >= timestamp)
+                offsets[number] = next(found, there.high)
+            return LivePosition(topic, offsets, self._ids.get(topic, ""))
+
+    def follow(self, position: LivePosition) -> Iterator[Followed]:
+        """Yield what comes from *position* on; see the port, and `patience`."""
+        topic = position.topic
+        while True:
+            news = self._wait(partial(self._next, position))
+            if position.log and self._ids.get(topic) != position.log:
+                raise StreamUnreadable(f"{topic}: deleted, or made again meanwhile")
+            position = evolve(position, log=self._ids.get(topic, ""))
+            if news is None:
+                yield Followed(_batch(topic, 0, 0, ()), position)
+                continue
+            number, start = news
+            there = self._topics[topic][number]
+            if start < there.low:
+                raise StreamUnreadable(
+                    f"{topic}[{number}]@{start}: {there.low - start} offsets are gone, "
+                    f"the partition starts at {there.low} and ends at {there.high}"
                 )
+            found = there.records[start : start + self.batch_size]
+            position = position.at(number, start + len(found))
+            yield Followed(_batch(topic, number, start, found), position)
+
+    def _next(self, position: LivePosition) -> tuple[int, int] | None:
+        """Return partition and offset of something that is new behind *position*."""
+        for number, there in enumerate(self._topics.get(position.topic, ())):
+            start = position.offsets.get(number, 0)
+            if start < there.high:
+                return number, start
+        return None
 
     def _after(self, topic: str, seen: dict[int, int]) -> list[tuple[int, int, Record]]:
         """Return what is new in *topic*: partition, offset, record."""
@@ -167,3 +218,15 @@ class MemoryBroker(ControlSource, StreamSource):
             while not (answer := ask()) and time.monotonic() < give_up_at:
                 self._changed.wait(give_up_at - time.monotonic())
             return answer
+
+
+def _batch(
+    topic: str, partition: int, start: int, found: Sequence[Record]
+) -> RecordBatch:
+    return RecordBatch(
+        topic=topic,
+        partition=partition,
+        offsets=range(start, start + len(found)),
+        keys=BinaryColumn.pack([key for key, _ in found]),
+        values=BinaryColumn.pack([value for _, value in found]),
+    )

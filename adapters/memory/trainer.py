@@ -139,6 +139,15 @@ class FakeModel(TrainableModel):
             raise Unavailable(f"{what}: {reason.strerror or reason}") from reason
         return path
 
+    def keep(self, folder: Path) -> None:
+        """Write how often it was trained."""
+        self._write(folder)
+
+    def resume(self, folder: Path) -> bool:
+        """Have been trained that often."""
+        self.trained = int((folder / _KEPT).read_text())
+        return True
+
     def _write(self, folder: Path) -> None:
         (folder / _KEPT).write_text(str(self.trained))
 

@@ -59,7 +59,8 @@ def seal(
         text = json.dumps({"files": files, "note": dict(note)})
         (beside / _LIST).write_text(f"{_digest_of(text)}\n{text}")
         _sync(beside / _LIST)
-        _sync_folder(beside)
+        for below in (beside, *(path for path in beside.rglob("*") if path.is_dir())):
+            _sync_folder(below)
     except BaseException:
         remove(beside)
         raise

@@ -8,8 +8,13 @@ in a tenth of the memory.
 
 from __future__ import annotations
 
-from adapters.tensorflow.model_settings import ModelSettings
+from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
 from adapters.tensorflow.settings import TensorFlowSettings
 from adapters.tensorflow.trainer import TensorFlowTrainer
 
-__all__ = ["ModelSettings", "TensorFlowSettings", "TensorFlowTrainer"]
+__all__ = [
+    "ChainSettings",
+    "ModelSettings",
+    "TensorFlowSettings",
+    "TensorFlowTrainer",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,8 @@ class Course:
         standing: What is remembered of the epochs so far.
 
         weights: Those of the best epoch, if they are wanted.
+
+        parts: Of a chain, the names of its sub-models.
     """
 
     keras_model: Any
@@ -69,16 +71,20 @@ class Course:
     listener: EpochListener
     standing: Standing = field(factory=Standing)
     weights: list[np.ndarray] | None = None
+    parts: Sequence[str] = ()
 
     def epoch_ended(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Tell of *epoch* (from 0), of which Keras reports *logs*."""
         metrics = scalars(self.keras_model, logs)
-        validation = {k: v for k, v in metrics.items() if k.startswith("val_")}
+        training = {k: v for k, v in metrics.items() if not k.startswith("val_")}
+        validation = {
+            k.removeprefix("val_"): v for k, v in metrics.items() if k not in training
+        }
         self._warn_if_diverged(epoch, metrics)
         self.listener(
             EpochMetrics(
-                training={k: v for k, v in metrics.items() if k not in validation},
-                validation={k.removeprefix("val_"): v for k, v in validation.items()},
+                training=by_part(training, self.parts),
+                validation=by_part(validation, self.parts),
             )
         )
         now = self.standing
@@ -142,6 +148,23 @@ def scalars(keras_model: Any, metrics: Mapping[str, Any]) -> Metrics:
     ranks = {name: rank for rank, name in enumerate(order)}
     names = sorted(numbers, key=lambda n: ranks.get(n.removeprefix("val_"), len(ranks)))
     return {name: numbers[name] for name in names}
+
+
+def by_part(metrics: Metrics, parts: Sequence[str]) -> Metrics:
+    """
+    Return *metrics* with those of a chain's outputs under ``sub-model/metric``.
+
+    Args:
+        metrics: By the names that Keras gives them: ``2_accuracy`` is of output 2.
+
+        parts: The names of the sub-models; empty if it is no chain.
+    """
+    told = {}
+    for name, value in metrics.items():
+        number, found, metric = name.partition("_")
+        own = found and parts and number.isdecimal()
+        told[f"{parts[int(number) - 1]}/{metric}" if own else name] = value
+    return told
 
 
 def _in_order(keras_model: Any) -> Iterator[str]:

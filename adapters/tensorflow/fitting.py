@@ -55,6 +55,7 @@ class Fitting:
             self.loops.settings,
             "val_loss" if validation else "loss",
             pipeline.listener(on_epoch_end),
+            parts=self.loops.loaded.parts,
         )
         plan = self._plan(len(training), options)
         fit = partial(self._fit, pipeline, (training, validation), options)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import attrs
 
-from adapters.tensorflow.model_settings import ModelSettings
+from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
 from domain.errors import ModelInvalid, Unavailable
 
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
@@ -25,7 +25,9 @@ _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal
 _PATIENCE = 300.0  # seconds; what is looked into is a few megabytes at most
 
 
-def inspect(path: Path, settings: ModelSettings) -> str:
+def inspect(
+    path: Path, settings: ModelSettings, chain: ChainSettings | None = None
+) -> str:
     """
     Look into *path* without TensorFlow.
 
@@ -38,7 +40,8 @@ def inspect(path: Path, settings: ModelSettings) -> str:
         Unavailable: Somebody, or the kernel for want of memory, put an end to it, or it
             did not come to one.
     """
-    told = (str(path), json.dumps(attrs.asdict(settings)))
+    chained = None if chain is None else attrs.asdict(chain)
+    told = (str(path), json.dumps(attrs.asdict(settings)), json.dumps(chained))
     try:
         looked = subprocess.run(  # noqa: S603  # this module
             [sys.executable, "-P", "-m", __name__, *told],
@@ -64,13 +67,18 @@ def inspect(path: Path, settings: ModelSettings) -> str:
     return str(json.loads(looked.stdout))
 
 
-def main(path: str, settings: str) -> int:
+def main(path: str, settings: str, chain: str) -> int:
     """Do it here; outline or reason for a refusal go to standard output, as JSON."""
     from adapters.tensorflow.files import model_file
 
     try:
-        told = model_file(Path(path), ModelSettings(**json.loads(settings))).inspect()
-        code = os.EX_OK
+        chained = json.loads(chain)
+        file = model_file(
+            Path(path),
+            ModelSettings(**json.loads(settings)),
+            None if chained is None else ChainSettings(**chained),
+        )
+        told, code = file.inspect(), os.EX_OK
     except ModelInvalid as reason:
         told, code = str(reason), os.EX_DATAERR
     sys.stdout.write(json.dumps(told))

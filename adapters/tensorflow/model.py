@@ -12,11 +12,12 @@ from attrs import frozen
 
 from adapters.tensorflow import classes
 from adapters.tensorflow.blocks import set_block
-from adapters.tensorflow.course import scalars
+from adapters.tensorflow.course import by_part, scalars
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
 from adapters.tensorflow.fitting import Fitting
 from adapters.tensorflow.loops import Loops
 from adapters.tensorflow.settings import TensorFlowSettings
+from adapters.tensorflow.training_state import TrainingState
 from domain.errors import Unavailable
 from domain.report import ConfusionMatrix, Metrics
 from ports import Checkpoints, Dataset, EpochListener, TrainableModel
@@ -79,7 +80,7 @@ class TensorFlowModel(TrainableModel):
             metrics = self._loops.run(
                 self.keras_model.evaluate, data, return_dict=True, **options
             )
-        return scalars(self.keras_model, metrics)
+        return by_part(scalars(self.keras_model, metrics), self.loaded.parts)
 
     def confusion_matrix(self, dataset: Dataset) -> ConfusionMatrix | None:
         """
@@ -113,6 +114,18 @@ class TensorFlowModel(TrainableModel):
         except OSError as reason:
             what = f"{self.workdir}: the trained model cannot be written"
             raise Unavailable(f"{what}: {reason.strerror or reason}") from reason
+
+    def keep(self, folder: Path) -> None:
+        """Write all that the next `fit` depends on; see the port."""
+        TrainingState(self.loaded).write(folder, within_epoch=False)
+
+    def resume(self, folder: Path) -> bool:
+        """Make the model what it was when it was kept; see the port."""
+        state = TrainingState(self.loaded)
+        if not state.fits(folder):
+            return False
+        state.read(folder, within_epoch=False)
+        return True
 
 
 def _of_logits(loss: Any) -> bool:

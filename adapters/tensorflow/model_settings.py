@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Literal
 
 from attrs import Attribute, field, frozen
 
@@ -95,3 +96,28 @@ class ModelSettings:
     def compiles(self) -> bool:
         """Whether the variables suffice to compile a model."""
         return self.streamfit_optimizer is not None and self.streamfit_loss is not None
+
+
+@frozen
+class ChainSettings:
+    """
+    How a chain of sub-models is compiled, by the platform's variables in lower case.
+
+    Attributes:
+        optimizer: Name of an optimizer.
+
+        loss: Name of a loss, for every sub-model's own output.
+
+        learning_rate: The weight of every loss, or the optimizer's rate.
+
+        metrics: Names of metrics, for every sub-model's own output.
+
+        streamfit_learning_rate_as: Which of the two: ``loss-weight``, as the platform
+            means it (contract, section 10.3), or ``optimizer``.
+    """
+
+    optimizer: str = field(converter=_one_name)
+    loss: str = field(converter=_one_name)
+    learning_rate: float = field(converter=_rate)
+    metrics: tuple[str, ...] = field(default=(), converter=_names)
+    streamfit_learning_rate_as: Literal["loss-weight", "optimizer"] = "loss-weight"

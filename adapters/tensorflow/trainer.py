@@ -8,8 +8,9 @@ from pathlib import Path
 from attrs import field, frozen
 
 from adapters.tensorflow import inspection, machine, start
-from adapters.tensorflow.model_settings import ModelSettings
+from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
 from adapters.tensorflow.settings import TensorFlowSettings
+from domain.errors import SettingsInvalid
 from ports import TrainableModel, Trainer
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,15 @@ class TensorFlowTrainer(Trainer):
             the platform's 2020 dialect.
 
         model_settings: What models may bring, and how uncompiled ones are compiled.
+
+        chain_settings: How chains are compiled; None if models are no chains.
     """
 
     settings: TensorFlowSettings
     workdir: Path
     repeat: bool
     model_settings: ModelSettings = field(factory=ModelSettings)
+    chain_settings: ChainSettings | None = None
 
     def inspect(self, model: Path) -> str:
         """
@@ -43,9 +47,12 @@ class TensorFlowTrainer(Trainer):
         Raises:
             ModelInvalid: The file holds no model that can be trained.
 
-            SettingsInvalid: There is no GPU, though one is required.
+            SettingsInvalid: There is no GPU, though one is required, or there is
+                something that a chain cannot have.
         """
-        outline = inspection.inspect(model, self.model_settings)
+        if self.chain_settings and self.settings.streamfit_class_weights:
+            raise SettingsInvalid("STREAMFIT_CLASS_WEIGHTS: not for a chain of models")
+        outline = inspection.inspect(model, self.model_settings, self.chain_settings)
         if self.settings.streamfit_require_gpu:
             machine.look_for_gpu()
         return outline
@@ -73,7 +80,7 @@ class TensorFlowTrainer(Trainer):
             machine.require_gpu(devices)
         if self.settings.streamfit_seed is not None:
             machine.seed_everything(self.settings.streamfit_seed)
-        file = model_file(model, self.model_settings)
+        file = model_file(model, self.model_settings, self.chain_settings)
         return TensorFlowModel(
             file.load(), file, self.settings, self.workdir, self.repeat
         )

@@ -41,6 +41,7 @@ def parse_request(value: bytes | None) -> TrainingRequest:
         validation_rate=body.validation_rate or 0.0,
         test_rate=body.test_rate or 0.0,
         total_msg=body.total_msg,
+        topic=body.topic if _TOPIC.fullmatch(body.topic) else None,
     )
 
 

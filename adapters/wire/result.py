@@ -8,8 +8,10 @@ import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from attrs import evolve
+
 from adapters.wire.dialect import Dialect
-from domain.report import History, Metrics, TrainingReport
+from domain.report import EpochMetrics, History, Metrics, TrainingReport
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,25 @@ _LARGEST_LOSS = 10**5  # of 2020; the field has 15 digits, 10 of them decimals
 def progress_text(history: History) -> str:
     """Return the epochs so far, for a platform of the current dialect."""
     return _json(_epochs(history))
+
+
+def chain_progress_text(history: History, sub_model: int) -> str:
+    """Return the epochs so far of one sub-model of a chain, counted from 0."""
+    return _json(_epochs(_own_history(history, _name(history, sub_model))))
+
+
+def chain_result_text(report: TrainingReport, sub_model: int) -> str:
+    """Return the result of one sub-model of a chain, counted from 0."""
+    name = _name(report.history, sub_model)
+    own = evolve(
+        report,
+        history=_own_history(report.history, name),
+        test=_own(report.test, name),
+        confusion_matrix=None,
+    )
+    # Not an empty object: so the platform's own job does it.
+    no_test: dict[str, object] = {} if own.test else {"test_metrics": []}
+    return _json(_current_result(own) | no_test)
 
 
 def result_text(report: TrainingReport, dialect: Dialect) -> str:
@@ -48,8 +69,32 @@ def _current_result(report: TrainingReport) -> dict[str, object]:
     result["confusion_matrix"] = (
         None if matrix is None else [list(map(int, row)) for row in matrix.counts]
     )
-    result["indefinite"] = False
+    result["indefinite"] = report.indefinite
     return result
+
+
+def _name(history: History, sub_model: int) -> str | None:
+    """Return the name of a sub-model, whose metrics are ``name/metric``, in order."""
+    last = history[-1].training if history else {}
+    names = list(dict.fromkeys(n.rpartition("/")[0] for n in last if "/" in n))
+    return names[sub_model] if sub_model < len(names) else None
+
+
+def _own_history(history: History, sub_model: str | None) -> History:
+    return tuple(
+        EpochMetrics(_own(epoch.training, sub_model), _own(epoch.validation, sub_model))
+        for epoch in history
+    )
+
+
+def _own(metrics: Metrics, sub_model: str | None) -> Metrics:
+    """Return the metrics of one sub-model alone, under names of their own."""
+    parts = {name: name.rpartition("/") for name in metrics}
+    return {
+        own: metrics[name]
+        for name, (owner, slash, own) in parts.items()
+        if slash and owner == sub_model
+    }
 
 
 def _epochs(history: History) -> dict[str, object]:

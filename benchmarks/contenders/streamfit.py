@@ -1,9 +1,10 @@
-"""Ours: read alone, read and decoded, or as arrays ready to train."""
+"""Ours: read alone, read and decoded, or as arrays ready to train; also as it comes."""
 
 from __future__ import annotations
 
 import gc
 import tempfile
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from adapters.avro import AvroDecoder
-from adapters.kafka import KafkaSettings, KafkaStreamSource
+from adapters.kafka import KafkaLiveStream, KafkaSettings, KafkaStreamSource
 from adapters.raw import RawDecoder
 from adapters.spool import DiskSpool, MemorySpool
 from benchmarks.checksum import Checksum
@@ -20,9 +21,10 @@ from bootstrap.main import GC_THRESHOLDS
 from domain.bad_records import BadRecordPolicy
 from domain.batches import RecordBatch
 from domain.intake import Intake
+from domain.mini_batches import MiniBatches, Pace
 from domain.offsets import OffsetRange
-from domain.progress import StreamProgress
-from ports import Decoder, Spool, StreamSource
+from domain.progress import LivePosition, LiveStreamProgress, StreamProgress
+from ports import Decoder, LiveStream, Spool, StreamSource
 
 DECODERS = {"RAW": RawDecoder.from_options, "AVRO": AvroDecoder.from_options}
 
@@ -31,7 +33,11 @@ def main() -> None:
     """Read the ranges."""
     gc.set_threshold(*GC_THRESHOLDS)
     job = Job()
-    source = KafkaStreamSource(KafkaSettings(job.servers, "control"))
+    settings = KafkaSettings(job.servers, "control")
+    if job.how == "live":
+        live(KafkaLiveStream(settings), job, Meter(job))
+        return
+    source = KafkaStreamSource(settings)
     ranges = [OffsetRange(job.topic, *range_) for range_ in job.ranges]
     if job.how == "read":
         read(source.read(ranges), Meter(job))
@@ -47,6 +53,33 @@ def main() -> None:
             else MemorySpool(job.records)
         )
         keep(source, ranges, decoder, spool, Meter(job))
+
+
+def live(source: LiveStream, job: Job, meter: Meter) -> None:
+    """Do what the job does with a stream that is still being written."""
+    offsets = {partition: start for partition, start, _ in job.ranges}
+    position = LivePosition(job.topic, offsets)
+    mini_batches = MiniBatches(
+        stream=source.follow(position),
+        progress=LiveStreamProgress(position),
+        pace=Pace(patience=1.0, timeout=1.0),
+        decoder=DECODERS[job.format](job.options),
+        spool_for=lambda expected, folder=None: MemorySpool(expected),  # noqa: ARG005
+        bad_records=BadRecordPolicy(),
+        rejected_records=None,
+        clock=time.perf_counter,
+    )
+    checksum = Checksum()
+    while mini_batches.progress.counts.examples < job.records:
+        mini_batch = mini_batches.next()
+        if mini_batch is None:
+            break
+        rows = len(mini_batch.spool)
+        meter.add(rows)
+        examples = mini_batch.spool.read(0, rows)
+        checksum.add(examples.features, examples.labels)
+        mini_batch.spool.close()
+    report(meter.stop(), checksum)
 
 
 def read(batches: Iterable[RecordBatch], meter: Meter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -43,6 +44,18 @@ class ControlSourceContract:
         assert 7 == message.deployment_id
         assert f"{topic}[0]@0" == message.position
         assert ["automl[0]@2..6"] == [str(r) for r in message.open().ranges]
+
+    def test_timestamp(
+        self, broker: Arranger, source: ControlSource, topic: str
+    ) -> None:
+        """A message tells when it was sent, in milliseconds."""
+        before = time.time_ns() // 1_000_000
+        broker.produce(topic, (b"\x07", control_message()))
+        after = time.time_ns() // 1_000_000
+
+        (message,) = take(source, 1)
+
+        assert before <= message.timestamp <= after
 
     def test_everybodys_messages(
         self, broker: Arranger, source: ControlSource, topic: str

@@ -6,8 +6,15 @@ import math
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
-from domain.progress import TrainingProgress
+from domain.progress import (
+    LivePosition,
+    LiveProgress,
+    LiveStreamProgress,
+    Opening,
+    TrainingProgress,
+)
 from domain.report import (
     ConfusionMatrix,
     EpochMetrics,
@@ -66,6 +73,22 @@ class JournalContract:
         assert found is not None
         assert b"second" == (found.folder / "part" / "weights").read_bytes()
         assert TrainingProgress(HISTORY, 7, 10, 1.5) == found.progress
+
+    def test_checkpoint_of_a_live_stream(self, run: Run, again) -> None:
+        """So is its place in a stream that is still being written, and all else."""
+        place = LivePosition("live", {0: 5, 11: 2**40}, "an id")
+        stream = LiveStreamProgress(
+            place, StreamCounts(9, 8, 1), "live[0]@3: odd", Opening("00ff", "")
+        )
+        report = evolve(REPORT, indefinite=True)
+        live = LiveProgress(stream, 3, 2, 0.1 + 0.2, 1, report)
+        progress = TrainingProgress(HISTORY, seconds=1.5, live=live)
+
+        run.save_checkpoint(lambda _: None, progress)
+
+        found = again("one").checkpoint()
+        assert found is not None
+        assert progress == found.progress
 
     def test_checkpoint_that_fails(self, run: Run, again) -> None:
         """One that cannot be written leaves the one before as it was."""

@@ -279,6 +279,46 @@ class TrainerContract:
         assert tuple(whole) == second.history
         assert unbroken.save().read_bytes() == model.save().read_bytes()
 
+    def test_kept_between_fits(
+        self,
+        trainer: Trainer,
+        model_path: Path,
+        data: ArrayDataset,
+        held_out: ArrayDataset,
+        tmp_path: Path,
+    ) -> None:
+        """A model that was kept between two fits goes on as if nothing had been."""
+        folder = tmp_path / "kept"
+        folder.mkdir()
+        whole: list[EpochMetrics] = []
+        unbroken = trainer.load(model_path)
+        unbroken.fit(data, held_out, lambda _: None)
+        unbroken.keep(folder)
+        unbroken.fit(held_out, data, whole.append)
+        found: list[EpochMetrics] = []
+        model = trainer.load(model_path)
+
+        assert model.resume(folder)
+        model.fit(held_out, data, found.append)
+
+        assert whole == found
+        assert unbroken.save().read_bytes() == model.save().read_bytes()
+
+    def test_saved_as_kept(
+        self, trainer: Trainer, model_path: Path, data: ArrayDataset, tmp_path: Path
+    ) -> None:
+        """It can be saved at once, as it was when it was kept."""
+        folder = tmp_path / "kept"
+        folder.mkdir()
+        first = trainer.load(model_path)
+        first.fit(data, None, lambda _: None)
+        first.keep(folder)
+        second = trainer.load(model_path)
+
+        second.resume(folder)
+
+        assert first.save().read_bytes() == second.save().read_bytes()
+
     def test_outline(self, trainer: Trainer, model_path: Path) -> None:
         """The same file has the same outline; it fits into a line."""
         outline = trainer.inspect(model_path)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
 
@@ -116,6 +118,92 @@ class Backend:
 
 
 @define
+class SubModel:
+    """
+    One of a chain's results at the platform's back-end.
+
+    Attributes:
+        number: Its number in URLs.
+
+        models: What it hands out, one after the other; the last one again and again.
+
+        statuses: What it answers to the next results; 200 to those after them.
+    """
+
+    number: int
+    models: list[bytes]
+    statuses: list[int] = field(factory=list)
+    downloads: int = field(default=0, init=False)
+    progress: list[dict[str, dict[str, list[float]]]] = field(factory=list, init=False)
+    results: list[dict[str, object]] = field(factory=list, init=False)
+    file_names: list[str | None] = field(factory=list, init=False)
+    trained: bytes | None = field(default=None, init=False)
+
+    def answer(self, server: HTTPServer) -> None:
+        """Answer at the URLs of this result."""
+        for path, method, handler in (
+            (f"/results/{self.number}", "GET", self._download),
+            (f"/results/{self.number}", "POST", self._result),
+            (f"/results_metrics/{self.number}", "POST", self._metrics),
+        ):
+            server.expect_request(path, method=method).respond_with_handler(handler)
+
+    def _download(self, _: Request) -> Response:
+        model = self.models[min(self.downloads, len(self.models) - 1)]
+        self.downloads += 1
+        return Response(model, content_type="application/model")
+
+    def _metrics(self, request: Request) -> Response:
+        """Section 9.2: urlencoded, one field, the sub-model's own metrics."""
+        assert request.content_type == "application/x-www-form-urlencoded"
+        form = urllib.parse.parse_qs(request.get_data().decode(), strict_parsing=True)
+        assert set(form) == {"data"}
+        self.progress.append(_strict_json(form["data"][0]))
+        return Response("")
+
+    def _result(self, request: Request) -> Response:
+        """Section 9.3: of a chain, no picture is asked for."""
+        data = _strict_json(request.form["data"])
+        assert {"data"} == set(request.form)
+        assert {"trained_model"} == set(request.files)
+        assert re.fullmatch(r"\d{1,10}(\.\d{1,4})?", repr(data["training_time"]))
+        file = request.files["trained_model"]
+        self.file_names.append(file.filename)
+        self.results.append(data)
+        self.trained = file.read()
+        return Response("", self.statuses.pop(0) if self.statuses else 200)
+
+
+@define
+class ChainBackend:
+    """
+    The results of a chain of sub-models at today's back-end.
+
+    Attributes:
+        server: What listens.
+
+        parts: The sub-models, the one that takes the data first.
+    """
+
+    server: HTTPServer
+    parts: list[SubModel]
+
+    def __attrs_post_init__(self) -> None:
+        """Answer at the URLs of all of them."""
+        for part in self.parts:
+            part.answer(self.server)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the job gets as RESULT_URL and RESULT_ID: Python's own notation."""
+        numbers = [str(part.number) for part in self.parts]
+        return {
+            "RESULT_URL": repr([self.server.url_for(f"/results/{n}") for n in numbers]),
+            "RESULT_ID": repr(numbers),
+        }
+
+
+@define
 class Sender:
     """
     A data source of the platform.
@@ -201,3 +289,94 @@ def _strict_json(text: str) -> dict:
         raise ValueError(f"{constant} in JSON")
 
     return json.loads(text, parse_constant=refuse)
+
+
+@define
+class OnlineSender:
+    """
+    A data source of the platform that sends as it goes (sections 3.2, 10.2 and 11).
+
+    Attributes:
+        servers: The broker's address.
+
+        topic: Where the data go.
+
+        control: The control topic.
+
+        key: The control message's key: the deployment, one byte.
+
+        validation_rate: Share of every mini-batch.
+    """
+
+    servers: str
+    topic: str
+    control: str
+    key: bytes = b"\x07"
+    validation_rate: float = 0.1
+    _announced: bool = field(default=False, init=False)
+
+    def send(self, records: Sequence[tuple[bytes, bytes]]) -> None:
+        """Send (key, value) records, and before the first one the announcement."""
+        producer = confluent_kafka.Producer(
+            {"bootstrap.servers": self.servers, "queue.buffering.max.messages": 10**6}
+        )
+        if not self._announced:
+            producer.produce(self.control, self.announcement(), self.key)
+            assert producer.flush(60) == 0
+            self._announced = True
+        for key, value in records:
+            producer.produce(self.topic, value, key)
+        assert producer.flush(60) == 0
+
+    def announcement(self) -> bytes:
+        """Return the control message, with the fields in the order of section 11."""
+        config = {
+            "data_type": "uint8",
+            "label_type": "uint8",
+            "data_reshape": "8 8",
+            "label_reshape": "1",
+        }
+        return json.dumps(
+            {
+                "topic": self.topic,
+                "unsupervised_topic": None,
+                "input_format": "RAW",
+                "description": "",
+                "input_config": config,
+                "validation_rate": self.validation_rate,
+                "test_rate": 0,
+                "total_msg": None,
+                "dataset_restrictions": {},
+                "incremental": True,
+            }
+        ).encode()
+
+
+@define
+class LiveBackend(Backend):
+    """
+    A back-end that gets better models without end (section 9.3, indefinite).
+
+    Attributes:
+        better: Content and model of every row that was made for one, oldest first.
+
+        hold: Seconds that an answer takes.
+
+        asked: Set once a result has come, before it is answered.
+    """
+
+    hold: float = 0.0
+    better: list[tuple[dict[str, object], bytes]] = field(factory=list, init=False)
+    asked: threading.Event = field(factory=threading.Event, init=False)
+
+    def _result(self, request: Request) -> Response:
+        """The row of the URL stays as it is; each better model makes a new one."""
+        data = _strict_json(request.form["data"])
+        if data.get("indefinite") is not True:
+            return super()._result(request)
+        if fault := self._current_fault(data):
+            return self._refuse(fault, 400)
+        self.better.append((data, request.files["trained_model"].read()))
+        self.asked.set()
+        time.sleep(self.hold)
+        return Response("")

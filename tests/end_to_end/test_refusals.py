@@ -43,7 +43,7 @@ def test_nothing_set():
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
-        ("CASE", "3", "case 3 is not served by this version"),
+        ("CASE", "5", "case 5 is not served by this version"),
         ("UNSUPERVISED", "True", "semi-supervised training is not served"),
         ("STREAMFIT_BROKER", "rabbit", "'rabbit' is none of kafka, memory"),
         ("RESULT_URL", "['http://a/results/8', 'http://a/results/9']", "CASE 3, 4"),

@@ -12,7 +12,8 @@ import pytest
 from attrs import frozen
 
 from adapters.state.journal import MOST_DELIVERED
-from bootstrap.container import Container, check_environment
+from bootstrap.checking import check_environment
+from bootstrap.container import Container
 from domain.report import TrainingReport
 from tests.end_to_end.platform import message
 from tests.end_to_end.test_current import RAW_DIGITS

@@ -127,6 +127,12 @@ class WatchedModel(TrainableModel):
     def save(self) -> Path:
         return self.model.save()
 
+    def keep(self, folder: Path) -> None:
+        self.model.keep(folder)
+
+    def resume(self, folder: Path) -> bool:
+        return self.model.resume(folder)
+
 
 @define
 class Watched(Dataset):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ _LIKE = {
     "operations": "two_outputs",
     "mixed": "regression",
     "older": "regression",
+    "chain": "digits",
 }
 """Models that take the examples of another."""
 
@@ -45,6 +47,20 @@ _LIKE = {
 def model_file(name: str, tensorflow: str = "2.7") -> Path:
     """Return the model that *tensorflow* (2.7 or 2.2) wrote; see make_models.py."""
     return Path(__file__).parent / f"tensorflow-{tensorflow}" / f"{name}.h5"
+
+
+def chain_files(count: int) -> list[Path]:
+    """Return *count* sub-models, 2 or 3, that make a chain; none is compiled."""
+    numbers = {2: (1, 3), 3: (1, 2, 3)}[count]
+    return [model_file(f"chain_{number}") for number in numbers]
+
+
+def chain_folder(folder: Path, files: Sequence[Path]) -> Path:
+    """Copy *files* into *folder*, under the names that a chain's files have."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(files, 1):
+        shutil.copyfile(path, folder / f"{number}.h5")
+    return folder
 
 
 def examples(name: str, count: int = 70, seed: int = 0) -> ExampleBatch:

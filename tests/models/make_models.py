@@ -233,6 +233,34 @@ def uncompiled():
     return keras.Sequential([keras.Input((4,)), layers.Dense(1)], name="uncompiled")
 
 
+def chain_1():
+    """First in a chain: a digit to what the next one takes, and to a class."""
+    inputs = keras.Input((8, 8))
+    hidden = layers.Dense(12, activation="relu")(layers.Flatten()(inputs))
+    own = layers.Dense(10, activation="softmax")(hidden)
+    return keras.Model(inputs, [hidden, own], name="model_1")
+
+
+def chain_2():
+    """In the middle of a chain; its name begins like those of the others."""
+    inputs = keras.Input((12,))
+    hidden = layers.BatchNormalization()(layers.Dense(12, use_bias=False)(inputs))
+    own = layers.Dense(10, activation="softmax")(hidden)
+    return keras.Model(inputs, [hidden, own], name="model")
+
+
+def chain_3():
+    """Last in a chain, behind either of the others."""
+    return keras.Sequential(
+        [
+            keras.Input((12,)),
+            layers.Dense(9, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="model_10",
+    )
+
+
 MODELS = [
     digits,
     cnn,
@@ -247,6 +275,9 @@ MODELS = [
     older,
     code,
     uncompiled,
+    chain_1,
+    chain_2,
+    chain_3,
 ]
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ Use models in the TensorFlow that runs this script; it imports nothing of the pr
 
 JOBS is a JSON list of objects: *model*, an HDF5 file or the folder of a SavedModel;
 *saved_model*, a folder to save it to before anything else, if that is wanted;
-*examples*, an .npz with `x` and `y`; *batch* and *epochs*; *output*, an .npz to write.
+*examples*, an .npz with `x` and `y`; *batch* and *epochs*, the latter 0 for models that
+are not compiled; *output*, an .npz to write.
 The output holds the predictions before training (`predicted_0`, ... per output), the
 weights after training, in the order of arrays in the file (`weight_0`, ...), and the
 history (`history_<name>`).
@@ -27,14 +28,16 @@ for job in jobs:
     if "saved_model" in job:
         model.save(job["saved_model"])
     outputs = model.predict(examples["x"], batch_size=job["batch"])
-    history = model.fit(
-        examples["x"],
-        examples["y"],
-        batch_size=job["batch"],
-        epochs=job["epochs"],
-        shuffle=False,
-        verbose=0,
-    ).history
+    history = {}
+    if job["epochs"]:
+        history = model.fit(
+            examples["x"],
+            examples["y"],
+            batch_size=job["batch"],
+            epochs=job["epochs"],
+            shuffle=False,
+            verbose=0,
+        ).history
     weights = [
         weight.numpy()
         for layer in model.layers

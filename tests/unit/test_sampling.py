@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from adapters.sampling import NumpySampler, SamplingSettings, sampler_for
-from bootstrap.container import Container, check_environment
+from bootstrap.checking import check_environment
+from bootstrap.container import Container
 from domain.errors import SettingsInvalid, TrainingFailed
 from domain.split import Split
 

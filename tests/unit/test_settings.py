@@ -10,7 +10,7 @@ from attrs import field, frozen, validators
 from adapters.spool import SpoolSettings
 from adapters.state import StateSettings
 from adapters.wire.dialect import Dialect
-from bootstrap.container import check_environment
+from bootstrap.checking import check_environment
 from bootstrap.settings import Settings, check, load
 from domain.bad_records import BadRecordPolicy
 from domain.errors import SettingsInvalid

@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import MalformedRequest
 from domain.request import DecoderSpec, TrainingRequest
-from domain.split import Split, split_batches, split_records
+from domain.split import Split, split_batches, split_mini_batch, split_records
 
 
 def request(v: float, t: float, total: int | None) -> TrainingRequest:
@@ -102,3 +102,27 @@ class TestBatches:
         """A stream shorter than one batch leaves nothing to train on."""
         with pytest.raises(MalformedRequest, match="in batches of 32"):
             split_batches(32)(request(0, 0, 31), 31)
+
+
+@pytest.mark.parametrize(
+    ("v", "rows", "train", "validation"),
+    [
+        (0.1, 10000, 9000, 1000),
+        (0.1, 15, 13, 2),
+        (0.1, 9, 8, 0),
+        (0.3, 10, 7, 3),
+        (0, 7, 7, 0),
+        (0.1, 1, None, None),
+        (1, 10, None, None),
+        (0, 0, None, None),
+    ],
+)
+def test_mini_batch(v, rows, train, validation):
+    """There is no test part, whatever the rate; a rest too small is dropped."""
+    split = split_mini_batch(request(v, 0.5, None), rows)
+
+    if train is None:
+        assert split is None
+    else:
+        held_out = range(train, train + validation) if validation else None
+        assert Split(range(train), held_out, None) == split

@@ -12,6 +12,13 @@ from domain.offsets import RequestedRange
 from domain.request import DecoderSpec, TrainingRequest
 from tests.builders import control_message
 
+ONLINE = (
+    b'{"topic": "stream", "unsupervised_topic": null, "input_format": "RAW", '
+    b'"description": "", "input_config": {"data_type": "int16", "label_type": '
+    b'"float64", "data_reshape": "3", "label_reshape": "1"}, "validation_rate": 0.1, '
+    b'"test_rate": 0, "total_msg": null, "dataset_restrictions": {}, '
+    b'"incremental": true}'
+)
 CURRENT = (
     b'{"topic": "automl:0:0:4", "unsupervised_topic": null, "input_format": "RAW", '
     b'"description": "demo", "dataset_restrictions": {}, "input_config": {"data_type": '
@@ -42,6 +49,18 @@ class TestKey:
 
 
 class TestBody:
+    def test_online_sink(self):
+        """The contract's worked message names the topic alone; others do not."""
+        request = parse_request(ONLINE)
+
+        assert 305 == len(ONLINE)
+        assert "stream" == request.topic
+        assert request.total_msg is None
+        assert (RequestedRange("stream", 0, 0, None),) == request.ranges
+        assert parse_request(CURRENT).topic is None
+        assert parse_request(control_message(topic="stream:0")).topic is None
+        assert parse_request(control_message(topic="stream,others")).topic is None
+
     def test_current_sink(self):
         """The contract's worked message, checked by its digest."""
         assert "d64814d86edd22bb" == hashlib.sha256(CURRENT).hexdigest()[:16]

@@ -110,6 +110,10 @@ class TestCurrentResult:
             '"confusion_matrix": null, "indefinite": false}'
         ) == result_text(report(), Dialect.CURRENT)
 
+    def test_indefinite(self):
+        """A result after which others may follow says so."""
+        assert current(report(indefinite=True))["indefinite"] is True
+
     def test_test_metrics(self):
         """The test's metrics are lists of one value."""
         result = current(report(test={"loss": 0.7, "accuracy": NAN}))

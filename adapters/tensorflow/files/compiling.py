@@ -17,7 +17,7 @@ from typing import Any
 
 from adapters.tensorflow.files.format import Engine
 from adapters.tensorflow.files.precision import with_scaled_loss
-from adapters.tensorflow.model_settings import ModelSettings
+from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
 from domain.errors import ModelInvalid, SettingsInvalid
 
 _ACCURACY = {
@@ -94,23 +94,68 @@ def compile_model(
     arguments = compile_arguments(config, outputs, engine)
     optimizer = getattr(model, "optimizer", None)
     if settings.streamfit_optimizer is not None:
-        optimizer = _known(engine.optimizers, "optimizer", settings.streamfit_optimizer)
+        optimizer = _known(
+            engine.optimizers, "STREAMFIT_OPTIMIZER", settings.streamfit_optimizer
+        )
     elif optimizer is None:
         optimizer = engine.optimizers.deserialize(_optimizer_config(config))
     if settings.streamfit_learning_rate is not None:
         optimizer = _with_rate(optimizer, settings.streamfit_learning_rate)
     optimizer = with_scaled_loss(optimizer, engine, settings)
     if settings.streamfit_loss is not None:
-        _known(engine.losses, "loss", settings.streamfit_loss)
+        _known(engine.losses, "STREAMFIT_LOSS", settings.streamfit_loss)
         arguments |= {"loss": settings.streamfit_loss, "loss_weights": None}
     if settings.streamfit_metrics is not None:
-        for name in settings.streamfit_metrics:
-            if name not in _ALIASES:
-                _known(engine.metrics, "metrics", name)
-        names = list(settings.streamfit_metrics)
+        names = _known_metrics(engine, "STREAMFIT_METRICS", settings.streamfit_metrics)
         metrics = [names for _ in outputs] if len(outputs) > 1 else names
         arguments |= {"metrics": metrics, "weighted_metrics": None}
     model.compile(optimizer=optimizer, **arguments)
+
+
+def compile_chain(
+    model: Any, engine: Engine, chain: ChainSettings, settings: ModelSettings
+) -> None:
+    """
+    Compile *model*, which gives the predictions of a chain's sub-models.
+
+    Args:
+        model: The model, just joined.
+
+        engine: Whose model it is.
+
+        chain: How the platform wants it.
+
+        settings: What is to be otherwise.
+
+    Raises:
+        SettingsInvalid: Keras does not know what the variables ask for.
+    """
+    outputs = range(len(model.outputs))
+    weighs = chain.streamfit_learning_rate_as == "loss-weight"
+    variable, name = _first_set("OPTIMIZER", settings.streamfit_optimizer, chain)
+    optimizer = _known(engine.optimizers, variable, name)
+    rate = settings.streamfit_learning_rate
+    if rate is None and not weighs:
+        rate = chain.learning_rate
+    if rate is not None:
+        optimizer = _with_rate(optimizer, rate)
+    variable, loss = _first_set("LOSS", settings.streamfit_loss, chain)
+    _known(engine.losses, variable, loss)
+    variable, metrics = _first_set("METRICS", settings.streamfit_metrics, chain)
+    names = _known_metrics(engine, variable, metrics)
+    model.compile(
+        optimizer=with_scaled_loss(optimizer, engine, settings),
+        loss=[loss for _ in outputs],
+        metrics=[list(names) for _ in outputs] if names else None,
+        loss_weights=[chain.learning_rate for _ in outputs] if weighs else None,
+    )
+
+
+def _first_set(variable: str, ours: Any, chain: ChainSettings) -> tuple[str, Any]:
+    """Return our own value, if it is set, or else the platform's, and its name."""
+    if ours is not None:
+        return f"STREAMFIT_{variable}", ours
+    return variable, getattr(chain, variable.lower())
 
 
 def _optimizer_config(config: Mapping[str, Any]) -> Any:
@@ -129,14 +174,22 @@ def _with_rate(optimizer: Any, rate: float) -> Any:
 
 
 def _known(module: Any, variable: str, name: str) -> Any:
-    """Return what Keras calls *name*."""
+    """Return what Keras calls *name*, as *variable* says."""
     try:
         known = module.get(name)
     except (ValueError, TypeError):
         known = name
     if isinstance(known, str):  # Keras 2 hands back what it does not know
-        raise SettingsInvalid(f"STREAMFIT_{variable.upper()}: Keras knows no {name!r}")
+        raise SettingsInvalid(f"{variable}: Keras knows no {name!r}")
     return known
+
+
+def _known_metrics(engine: Engine, variable: str, names: Sequence[str]) -> list[str]:
+    """Return *names*, each of which Keras knows."""
+    for name in names:
+        if name not in _ALIASES:
+            _known(engine.metrics, variable, name)
+    return list(names)
 
 
 def compile_arguments(

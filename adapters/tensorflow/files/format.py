@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,15 +21,40 @@ class LoadedModel:
         keras_model: The model, compiled.
 
         engine: Whose model it is.
+
+        parts: Of a chain, the names of its sub-models.  The outputs are theirs, in this
+            order, and are called ``1``, ``2``, ...
     """
 
     keras_model: Any
     engine: Engine
+    parts: tuple[str, ...] = ()
 
     @property
     def of_keras_3(self) -> bool:
         """Whether it is a model of Keras 3, not of Keras 2."""
         return bool(self.engine.__name__ == "keras")
+
+
+@frozen
+class Description:
+    """
+    What a file says of its model.
+
+    Attributes:
+        outline: Digest of all of it.
+
+        engine: Name of the Keras that it is for.
+
+        model: The model, in Keras's own form.
+
+        training: How it was compiled, in the same form; None if it was not.
+    """
+
+    outline: str
+    engine: str
+    model: Mapping[str, Any]
+    training: dict[str, Any] | None
 
 
 class ModelFile(Protocol):
@@ -62,6 +88,28 @@ class ModelFile(Protocol):
         Write a file of the same kind for *keras_model*, which was loaded from this one.
 
         Returns:
-            A new file in *folder*.
+            A new file in *folder*; of a chain, *folder* itself, with several.
+        """
+        ...
+
+
+class SubModelFile(ModelFile, Protocol):
+    """A model file of a kind that may hold a link of a chain."""
+
+    def describe(self) -> Description:
+        """
+        Look into the file as `inspect` does, but do not ask for a compiled model.
+
+        Raises:
+            ModelInvalid: There is no model, or it is not safe.
+        """
+        ...
+
+    def load_uncompiled(self) -> LoadedModel:
+        """
+        Look into the file and load it afresh, for somebody else to compile.
+
+        Raises:
+            ModelInvalid: The file holds no model that Keras can load.
         """
         ...

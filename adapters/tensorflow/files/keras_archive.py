@@ -20,7 +20,12 @@ from adapters.tensorflow.files.compiling import (
 )
 from adapters.tensorflow.files.configuration import parsed, refuse_code
 from adapters.tensorflow.files.engines import engine, engine_name, loading
-from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.format import (
+    Description,
+    Engine,
+    LoadedModel,
+    SubModelFile,
+)
 from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.model_settings import ModelSettings
@@ -31,7 +36,7 @@ _MEMBERS = {"metadata.json", "config.json", _WEIGHTS}
 
 
 @frozen
-class KerasArchive(ModelFile):
+class KerasArchive(SubModelFile):
     """
     A model as a zip archive of description and weights.
 
@@ -46,29 +51,26 @@ class KerasArchive(ModelFile):
 
     def inspect(self) -> str:
         """Look into the archive; see the protocol."""
-        name, model = self._described()
-        return outline(name, model)
+        described = self.describe()
+        require_compiled(described.training, self.settings)
+        return described.outline
 
     def load(self) -> LoadedModel:
         """Inspect the archive and load it afresh; see the protocol."""
-        name, description = self._described()
-        training = _training(description)
-        keras = engine(name)
-        own_optimizer = keeps_optimizer(training, self.settings)
-        with (
-            loading(self.settings.streamfit_max_model_bytes),
-            tempfile.TemporaryDirectory() as folder,
-        ):
-            # The name's end tells Keras what a file is.
-            path = Path(folder, "model.keras")
-            path.symlink_to(self.path.absolute())
-            model = keras.models.load_model(
-                path,
-                compile=own_optimizer,
-                safe_mode=not self.settings.streamfit_allow_unsafe_models,
-            )
-            model = with_precision(model, keras, self.settings)
-            compile_model(model, keras, training, self.settings)
+        described = self.describe()
+        require_compiled(described.training, self.settings)
+        keras = engine(described.engine)
+        own_optimizer = keeps_optimizer(described.training, self.settings)
+        with loading(self.settings.streamfit_max_model_bytes):
+            model = self._read(keras, own_optimizer=own_optimizer)
+            compile_model(model, keras, described.training, self.settings)
+        return LoadedModel(model, keras)
+
+    def load_uncompiled(self) -> LoadedModel:
+        """Look into the archive and load it afresh; see the protocol."""
+        keras = engine(self.describe().engine)
+        with loading(self.settings.streamfit_max_model_bytes):
+            model = self._read(keras, own_optimizer=False)
         return LoadedModel(model, keras)
 
     def save(self, keras_model: Any, folder: Path) -> Path:
@@ -98,8 +100,8 @@ class KerasArchive(ModelFile):
         anew.unlink()
         return path
 
-    def _described(self) -> tuple[str, dict[str, Any]]:
-        """Return the engine's name, and the model's description."""
+    def describe(self) -> Description:
+        """Look into the archive, compiled or not; see the protocol."""
         limit = self.settings.streamfit_max_model_bytes
         with archives.opened(self.path, limit) as archive:
             for name in archive.namelist():
@@ -112,17 +114,26 @@ class KerasArchive(ModelFile):
             if not isinstance(metadata, dict) or not isinstance(model, dict):
                 raise ModelInvalid("the archive holds no model")
             name = engine_name(str(metadata.get("keras_version")))
-            require_compiled(_training(model), self.settings)
             if not self.settings.streamfit_allow_unsafe_models:
                 refuse_code(model)
             with _weights(archive) as weights, hdf5.opened(weights, limit):
                 pass  # it is harmless
-        return name, model
+        # That of a model that is not compiled may be empty.
+        training = model.get("compile_config") or None
+        return Description(outline(name, model), name, model, training)
 
-
-def _training(model: dict[str, Any]) -> dict[str, Any] | None:
-    """Return how *model* was compiled, if it was."""
-    return model.get("compile_config") or None
+    def _read(self, keras: Engine, *, own_optimizer: bool) -> Any:
+        """Let Keras read the model."""
+        with tempfile.TemporaryDirectory() as folder:
+            # The name's end tells Keras what a file is.
+            path = Path(folder, "model.keras")
+            path.symlink_to(self.path.absolute())
+            model = keras.models.load_model(
+                path,
+                compile=own_optimizer,
+                safe_mode=not self.settings.streamfit_allow_unsafe_models,
+            )
+        return with_precision(model, keras, self.settings)
 
 
 @contextmanager

@@ -18,7 +18,12 @@ from adapters.tensorflow.files.compiling import (
 )
 from adapters.tensorflow.files.configuration import refuse_code
 from adapters.tensorflow.files.engines import engine, engine_name, loading
-from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.format import (
+    Description,
+    Engine,
+    LoadedModel,
+    SubModelFile,
+)
 from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.model_settings import ModelSettings
@@ -26,25 +31,7 @@ from domain.errors import ModelInvalid
 
 
 @frozen
-class _Descriptions:
-    """
-    What a file says of its model.
-
-    Attributes:
-        outline: Digest of all of it.
-
-        engine: Name of the Keras that it is for.
-
-        training: How the model was compiled; None if it was not.
-    """
-
-    outline: str
-    engine: str
-    training: dict[str, Any] | None
-
-
-@frozen
-class KerasHdf5(ModelFile):
+class KerasHdf5(SubModelFile):
     """
     A model in HDF5.
 
@@ -59,18 +46,31 @@ class KerasHdf5(ModelFile):
 
     def inspect(self) -> str:
         """Look into the file; see the protocol."""
-        return self._described().outline
+        described = self.describe()
+        require_compiled(described.training, self.settings)
+        return described.outline
 
     def load(self) -> LoadedModel:
         """Inspect the file and load it afresh; see the protocol."""
-        described = self._described()
+        described = self.describe()
+        require_compiled(described.training, self.settings)
         keras = engine(described.engine)
+        own_optimizer = keeps_optimizer(described.training, self.settings)
         with loading(self.settings.streamfit_max_model_bytes):
+            model = self._read(keras, own_optimizer=own_optimizer)
+            # Metrics wait for the labels.
+            compile_model(model, keras, described.training, self.settings)
             if described.engine == "keras":
-                model = self._load_3(keras, described)
-            else:
-                model = self._load_2(keras, described)
-            hdf5.require_places(self.path, _weights(model))
+                with h5py.File(self.path) as file:
+                    state = hdf5.optimizer_state(file)
+                _restore(model.optimizer, model.trainable_variables, state)
+        return LoadedModel(model, keras)
+
+    def load_uncompiled(self) -> LoadedModel:
+        """Look into the file and load it afresh; see the protocol."""
+        keras = engine(self.describe().engine)
+        with loading(self.settings.streamfit_max_model_bytes):
+            model = self._read(keras, own_optimizer=False)
         return LoadedModel(model, keras)
 
     def save(self, keras_model: Any, folder: Path) -> Path:
@@ -79,45 +79,42 @@ class KerasHdf5(ModelFile):
         hdf5.graft(self.path, _weights(keras_model), path)
         return path
 
-    def _described(self) -> _Descriptions:
+    def describe(self) -> Description:
+        """Look into the file, compiled or not; see the protocol."""
         with hdf5.opened(self.path, self.settings.streamfit_max_model_bytes) as file:
             model = hdf5.json_attribute(file, "model_config")
             if model is None:
                 raise ModelInvalid("the HDF5 file holds no model (no model_config)")
             name = engine_name(hdf5.text_attribute(file, "keras_version"))
             training = hdf5.json_attribute(file, "training_config") or None
-            require_compiled(training, self.settings)
             if not self.settings.streamfit_allow_unsafe_models:
                 refuse_code(model, training)
-            return _Descriptions(outline(name, model, training), name, training)
+            told = outline(name, model, training)
+            return Description(told, name, model, training)
 
-    def _load_2(self, keras: Any, described: _Descriptions) -> Any:
-        own_optimizer = keeps_optimizer(described.training, self.settings)
-        # Given an open file, Keras looks for no other format in it.
-        with h5py.File(self.path) as file:
-            model = keras.models.load_model(file, compile=own_optimizer)
+    def _read(self, keras: Engine, *, own_optimizer: bool) -> Any:
+        """Let Keras read the model, which is to get back into this file."""
+        if keras.__name__ == "keras":
+            model = self._read_3(keras)
+        else:
+            # Given an open file, Keras looks for no other format in it.
+            with h5py.File(self.path) as file:
+                model = keras.models.load_model(file, compile=own_optimizer)
         model = with_precision(model, keras, self.settings)
-        # The optimizer has its state from the file; metrics wait for the labels.
-        compile_model(model, keras, described.training, self.settings)
+        hdf5.require_places(self.path, _weights(model))
         return model
 
-    def _load_3(self, keras: Any, described: _Descriptions) -> Any:
+    def _read_3(self, keras: Engine) -> Any:
         # The name's end tells Keras 3 what a file is.
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "model.h5")
             path.symlink_to(self.path.absolute())
             # Compiled by Keras, the optimizer would hold on to variables of its own.
-            model = keras.saving.load_model(
+            return keras.saving.load_model(
                 path,
                 compile=False,
                 safe_mode=not self.settings.streamfit_allow_unsafe_models,
             )
-        model = with_precision(model, keras, self.settings)
-        compile_model(model, keras, described.training, self.settings)
-        with h5py.File(self.path) as file:
-            state = hdf5.optimizer_state(file)
-        _restore(model.optimizer, model.trainable_variables, state)
-        return model
 
 
 def _restore(optimizer: Any, variables: Any, state: list[np.ndarray]) -> None:

@@ -1,0 +1,263 @@
+"""One model on its way along a stream, and what is kept of it for another process."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from attrs import define, evolve, field
+
+from domain.errors import Unavailable
+from domain.improvement import ImprovementRule
+from domain.phases import Phase, PhaseListener
+from domain.progress import LiveProgress, LiveStreamProgress, TrainingProgress
+from domain.report import EpochMetrics, TrainingReport
+from ports import Dataset, ResultSink, Run, TrainableModel
+
+log = logging.getLogger(__name__)
+
+_MODEL = "model"
+
+_SHARE = 0.02
+"""Of the time, at most, goes into checkpoints."""
+
+_FIRST_COST = 0.05
+"""Seconds that a checkpoint is thought to take before there was one."""
+
+
+@define(eq=False)
+class LiveTraining:
+    """
+    A model that is fitted to mini-batch after mini-batch.
+
+    Position and weights are one checkpoint: whatever becomes of the process, the next
+    one goes on with the weights of a position and from that position.  So does a better
+    model that was not accepted yet: a checkpoint is that model, and its report.
+
+    Attributes:
+        run: Where it is kept.
+
+        model: As it came; `resume` makes it what it was.
+
+        result_sink: Is told of epochs and of better models.
+
+        rule: Which metric is watched, if one is.
+
+        endless: Whether better models are handed in at once.
+
+        every_time: Whether it is kept after every mini-batch, whatever that costs.
+
+        on_phase: Is told what begins.
+
+        clock: Seconds from any fixed point.
+    """
+
+    run: Run
+    model: TrainableModel
+    result_sink: ResultSink
+    rule: ImprovementRule | None
+    endless: bool
+    every_time: bool
+    on_phase: PhaseListener
+    clock: Callable[[], float]
+    _progress: TrainingProgress = field(factory=TrainingProgress, init=False)
+    _live: LiveProgress | None = field(default=None, init=False)
+    _kept: bool = field(default=True, init=False)
+    _kept_at: float = field(init=False)
+    _cost: float = field(default=_FIRST_COST, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._kept_at = self.clock()
+
+    def resume(self) -> LiveStreamProgress | None:
+        """
+        Go on where another process was, and deliver what that could not.
+
+        Returns:
+            How far the stream was trained on; None if there is nothing to go on from.
+        """
+        latest = self.run.checkpoint()
+        if latest is None or latest.progress.live is None:
+            return None
+        kept = latest.folder / _MODEL
+        if not self.model.resume(kept):
+            log.warning("training starts over: the checkpoint is of other versions")
+            return None
+        self._progress, self._live = latest.progress, latest.progress.live
+        log.info(
+            "training goes on",
+            extra={
+                "mini_batches": self._live.mini_batches,
+                "records": self._live.stream.counts.offsets,
+                "offsets": dict(self._live.stream.position.offsets),
+            },
+        )
+        if self._live.undelivered is not None:
+            # A model that was not fitted yet may not have made all of its variables.
+            _to_the_end(partial(self._deliver, partial(_copy, kept)))
+        return self._live.stream
+
+    @property
+    def mini_batches(self) -> int:
+        """How many it was trained on."""
+        return self._live.mini_batches if self._live else 0
+
+    def report(self, *, indefinite: bool = False) -> TrainingReport:
+        """Return the metrics of the last mini-batch, and the time and counts of all."""
+        live = self._live
+        return TrainingReport(
+            history=self._progress.history[-live.epochs :] if live else (),
+            test={},
+            training_time=self._progress.seconds,
+            stream=live.stream.counts if live else None,
+            indefinite=indefinite,
+        )
+
+    def fit(
+        self, training: Dataset, validation: Dataset | None, stream: LiveStreamProgress
+    ) -> None:
+        """
+        Train on a mini-batch, and hand the model in if it is better and wanted.
+
+        Args:
+            training: To fit the model on.
+
+            validation: To watch it with.
+
+            stream: How far the stream is behind them.
+
+        Raises:
+            TrainingFailed: The examples do not suit the model.
+
+            Unavailable: The back-end stayed away.
+
+            DeploymentInvalid: It refused the model, or no such metric is measured.
+        """
+        before, epochs = self._progress, list[EpochMetrics]()
+
+        def on_epoch_end(metrics: EpochMetrics) -> None:
+            self.on_phase(Phase.REPORTING)
+            epochs.append(metrics)
+            self.result_sink.report_progress((*before.history, *epochs))
+
+        self.on_phase(Phase.TRAINING)
+        began = self.clock()
+        self.model.fit(training, validation, on_epoch_end)
+        seconds = before.seconds + self.clock() - began
+        live = self._live or LiveProgress(stream)
+        live = evolve(
+            live,
+            stream=stream,
+            mini_batches=live.mini_batches + 1,
+            epochs=len(epochs),
+        )
+        history = (*before.history, *epochs)
+        self._progress = evolve(before, history=history, seconds=seconds)
+        live, better = self._judged(live, epochs, len(training))
+        self._live, self._kept = live, False
+        if better and self.endless:
+            self._live = evolve(live, undelivered=self.report(indefinite=True))
+            _to_the_end(self._hand_in)
+        elif self._due:
+            self._keep()
+
+    def pass_over(self, stream: LiveStreamProgress) -> None:
+        """Go on behind a mini-batch that leaves nothing to train on."""
+        # Nothing to keep: the next process may have more to put into it.
+        self._live = evolve(self._live or LiveProgress(stream), stream=stream)
+
+    def keep(self) -> None:
+        """Keep what is not kept yet; not while a mini-batch is trained on."""
+        if not self._kept:
+            self._keep()
+
+    def _judged(
+        self, live: LiveProgress, epochs: list[EpochMetrics], rows: int
+    ) -> tuple[LiveProgress, bool]:
+        """Return the new reference, and whether the model is better than before."""
+        last = epochs[-1] if epochs else EpochMetrics({})
+        extra: dict[str, object] = {
+            "mini_batch": live.mini_batches,
+            "rows": rows,
+            "training": dict(last.training),
+            "validation": dict(last.validation),
+        }
+        value = self.rule.value(epochs) if self.rule else None
+        better = False
+        if self.rule and self.endless:
+            self.rule.require(epochs)
+        if self.rule and value is not None and math.isfinite(value):
+            extra[f"val_{self.rule.metric}"] = value
+            if live.reference is None:
+                live = evolve(live, reference=value)
+            else:
+                difference = self.rule.difference(value, live.reference)
+                extra |= {"reference": live.reference, "difference": difference}
+                better = self.rule.improves(value, live.reference)
+                if better and self.endless:
+                    live = evolve(
+                        live, reference=value, improvements=live.improvements + 1
+                    )
+        log.info("mini-batch trained", extra={**extra, "better": better})
+        return live, better
+
+    def _hand_in(self) -> None:
+        """Make a better model safe, and deliver it."""
+        self.on_phase(Phase.KEEPING)
+        self._keep()
+        self._deliver(self._write)
+
+    def _deliver(self, write: Callable[[Path], None]) -> None:
+        """Deliver what is undelivered, and note it; *write* keeps the same model."""
+        if self._live is None or self._live.undelivered is None:
+            return
+        self.on_phase(Phase.SAVING)
+        model = self.model.save()
+        self.on_phase(Phase.DELIVERING)
+        self.result_sink.deliver(self._live.undelivered, model)
+        model.unlink()  # there may be any number of them
+        self.on_phase(Phase.FINISHING)
+        self._live = evolve(self._live, undelivered=None)
+        self._keep(write)
+        extra = {"improvements": self._live.improvements}
+        log.info("better model delivered", extra=extra)
+
+    @property
+    def _due(self) -> bool:
+        since = self.clock() - self._kept_at
+        return self.every_time or since >= self._cost / _SHARE
+
+    def _keep(self, write: Callable[[Path], None] | None = None) -> None:
+        if self.run.folder is None:  # nothing lasts longer than this process
+            return
+        began = self.clock()
+        progress = evolve(self._progress, live=self._live)
+        extra = {"mini_batches": self.mini_batches}
+        try:
+            self.run.save_checkpoint(write or self._write, progress)
+        except Unavailable as reason:
+            log.warning("checkpoint not kept", extra={**extra, "reason": str(reason)})
+        else:
+            self._kept = True
+            log.debug("checkpoint kept", extra=extra)
+        self._kept_at = self.clock()
+        self._cost = self._kept_at - began
+
+    def _write(self, folder: Path) -> None:
+        (folder / _MODEL).mkdir()
+        self.model.keep(folder / _MODEL)
+
+
+def _copy(kept: Path, folder: Path) -> None:
+    shutil.copytree(kept, folder / _MODEL)
+
+
+def _to_the_end(work: Callable[[], None]) -> None:
+    """Do *work*, to its end even if the process is told to stop meanwhile."""
+    with ThreadPoolExecutor(1, "to-the-end") as thread:
+        thread.submit(work).result()  # leaving waits for it, signal or not
