@@ -220,7 +220,7 @@ class LiveTraining:
         model = self.model.save()
         self.on_phase(Phase.DELIVERING)
         self.result_sink.deliver(self._live.undelivered, model)
-        model.unlink()  # there may be any number of them
+        _remove(model)  # there may be any number of them
         self.on_phase(Phase.FINISHING)
         self._live = evolve(self._live, undelivered=None)
         self._keep(write)
@@ -255,6 +255,13 @@ class LiveTraining:
 
 def _copy(kept: Path, folder: Path) -> None:
     shutil.copytree(kept, folder / _MODEL)
+
+
+def _remove(model: Path) -> None:
+    if model.is_dir():  # of a chain
+        shutil.rmtree(model)
+    else:
+        model.unlink()
 
 
 def _to_the_end(work: Callable[[], None]) -> None:

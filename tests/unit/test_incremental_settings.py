@@ -49,6 +49,45 @@ def test_endless_needs_a_rule(name):
         _ = settings.rule
 
 
+@pytest.mark.parametrize("timeout", ["60000", "-1"])
+def test_chain(timeout):
+    """Of a chain it is the total loss; nothing else is read, nor need it be set."""
+    settings = load(
+        IncrementalSettings, {"STREAM_TIMEOUT": timeout, "IMPROVEMENT": "0.050000"}
+    )
+
+    expected = ImprovementRule("loss", upwards=False, least=0.05)
+    assert expected == settings.chain_rule
+
+
+def test_chain_whatever_else_is_set():
+    """What is watched of one model alone says nothing about a chain."""
+    others = {"MONITORING_METRIC": "accuracy", "CHANGE": "up"}
+    settings = load(IncrementalSettings, {"STREAM_TIMEOUT": "-1", **RULE, **others})
+
+    expected = ImprovementRule("loss", upwards=False, least=0.05)
+    assert expected == settings.chain_rule
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "None"])
+def test_endless_chain_needs_an_improvement(nothing):
+    settings = load(
+        IncrementalSettings, {"STREAM_TIMEOUT": "-1", **RULE, "IMPROVEMENT": nothing}
+    )
+
+    with pytest.raises(SettingsInvalid, match=r"^IMPROVEMENT: missing or empty"):
+        _ = settings.chain_rule
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "None"])
+def test_chain_with_an_end_needs_none(nothing):
+    settings = load(
+        IncrementalSettings, {"STREAM_TIMEOUT": "60000", "IMPROVEMENT": nothing}
+    )
+
+    assert settings.chain_rule is None
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
