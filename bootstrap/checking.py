@@ -19,7 +19,13 @@ from adapters.state import StateSettings
 from adapters.tensorflow import ChainSettings, ModelSettings, TensorFlowSettings
 from bootstrap.container import Container
 from bootstrap.incremental import IncrementalSettings
-from bootstrap.modes import improvement_rule, is_chain, is_incremental
+from bootstrap.modes import (
+    improvement_rule,
+    is_chain,
+    is_incremental,
+    is_semi_supervised,
+)
+from bootstrap.semi_supervised import SemiSupervisedSettings
 from bootstrap.settings import Settings, check
 from bootstrap.temporary import require_temporary_folder
 from domain.errors import SettingsInvalid
@@ -76,6 +82,10 @@ def check_environment(environ: Mapping[str, str]) -> None:
             faults += _faults(librdkafka_properties, environ)
     if is_incremental(environ):
         classes.append(IncrementalSettings)
+    if refused := _faults(is_semi_supervised, environ):
+        faults += refused
+    elif is_semi_supervised(environ):
+        classes.append(SemiSupervisedSettings)
     faults += _faults(check, environ, *classes)
     if not faults and is_incremental(environ):
         faults += _faults(improvement_rule, environ)

@@ -32,6 +32,7 @@ from adapters.kafka import (
     SchemaRegistrySettings,
     librdkafka_properties,
 )
+from adapters.labelling import NumpyLabeller
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.broker import MemoryBroker
 from adapters.memory.journal import MemoryJournal
@@ -49,12 +50,20 @@ from adapters.tensorflow import (
 )
 from bootstrap import plugins
 from bootstrap.incremental import IncrementalSettings
-from bootstrap.modes import chain_settings, fingerprint, improvement_rule
+from bootstrap.modes import (
+    chain_settings,
+    fingerprint,
+    improvement_rule,
+    semi_supervised_order,
+    semi_supervised_training,
+)
+from bootstrap.semi_supervised import SemiSupervisedSettings
 from bootstrap.settings import Settings, load
 from domain.phases import log_phase
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
 from domain.train_incrementally import TrainIncrementally
+from domain.train_semi_supervised import TrainSemiSupervised
 from ports import Journal
 
 
@@ -172,6 +181,8 @@ class Container(containers.DeclarativeContainer):
 
     # Engine and formats
 
+    model_settings = providers.Singleton(load, ModelSettings, environ)
+    chain_options = providers.Singleton(chain_settings, environ)
     trainer = providers.Selector(
         settings.provided.streamfit_engine,
         tensorflow=providers.Singleton(
@@ -179,11 +190,24 @@ class Container(containers.DeclarativeContainer):
             providers.Singleton(load, TensorFlowSettings, environ),
             workdir_path,
             repeat=settings.provided.repeats_parts,
-            model_settings=providers.Singleton(load, ModelSettings, environ),
-            chain_settings=providers.Singleton(chain_settings, environ),
+            model_settings=model_settings,
+            chain_settings=chain_options,
         ),
         fake=providers.Singleton(FakeTrainer, workdir=workdir_path),
         **plugins.adapters("trainers", environ),
+    )
+    semi_supervised_trainer = providers.Selector(
+        settings.provided.streamfit_engine,
+        tensorflow=providers.Singleton(
+            TensorFlowTrainer,
+            providers.Singleton(semi_supervised_training, environ),
+            workdir_path,
+            repeat=settings.provided.repeats_parts,
+            model_settings=model_settings,
+            chain_settings=chain_options,
+        ),
+        fake=trainer,
+        **dict.fromkeys(plugins.adapters("trainers"), trainer),
     )
     schema_registry = providers.Singleton(_registry, environ)
     decoder_for = providers.Singleton(
@@ -217,49 +241,58 @@ class Container(containers.DeclarativeContainer):
     )
     state_settings = providers.Singleton(load, StateSettings, environ)
     journal = providers.Singleton(_journal, state_settings, workdir_path)
+    common: Mapping[str, object] = {
+        "deployment_id": settings.provided.deployment_id,
+        "control_source": control_source,
+        "decoder_for": decoder_for,
+        "spool_for": spool_for,
+        "model_repository": model_repository,
+        "result_sink": result_sink,
+        "journal": journal,
+        "fingerprint": providers.Callable(fingerprint, environ),
+        "bad_records": bad_records.policy,
+        "rejected_records": rejected_records,
+        "sampler": sampler,
+        "on_phase": on_phase,
+    }
     train_deployment = providers.Factory(
         TrainDeployment,
-        deployment_id=settings.provided.deployment_id,
-        control_source=control_source,
+        **common,
         stream_source=stream_source,
-        decoder_for=decoder_for,
-        spool_for=spool_for,
         split=split,
-        model_repository=model_repository,
         trainer=trainer,
-        result_sink=result_sink,
-        journal=journal,
-        fingerprint=providers.Callable(fingerprint, environ),
-        bad_records=bad_records.policy,
-        rejected_records=rejected_records,
-        sampler=sampler,
         wants_confusion_matrix=settings.provided.wants_confusion_matrix,
         checkpoint_seconds=state_settings.provided.streamfit_checkpoint_seconds,
-        on_phase=on_phase,
     )
     incremental_settings = providers.Singleton(load, IncrementalSettings, environ)
     train_incrementally = providers.Factory(
         TrainIncrementally,
-        deployment_id=settings.provided.deployment_id,
-        control_source=control_source,
+        **common,
         live_stream=live_stream,
-        decoder_for=decoder_for,
-        spool_for=spool_for,
-        model_repository=model_repository,
         trainer=trainer,
-        result_sink=result_sink,
-        journal=journal,
         pace=incremental_settings.provided.pace,
         rule=providers.Callable(improvement_rule, environ),
-        fingerprint=providers.Callable(fingerprint, environ),
-        bad_records=bad_records.policy,
-        rejected_records=rejected_records,
-        sampler=sampler,
         checkpoint_seconds=state_settings.provided.streamfit_checkpoint_seconds,
-        on_phase=on_phase,
+    )
+    semi_supervised_settings = providers.Singleton(
+        load, SemiSupervisedSettings, environ
+    )
+    semi_supervised = semi_supervised_settings.provided
+    train_semi_supervised = providers.Factory(
+        TrainSemiSupervised,
+        **common,
+        supervised=train_deployment.provided.serve,
+        stream_source=stream_source,
+        split=split,
+        trainer=semi_supervised_trainer,
+        labeller=providers.Singleton(NumpyLabeller, semi_supervised.confidence),
+        rounds=semi_supervised.unsupervised_rounds,
+        order=providers.Singleton(semi_supervised_order, environ).provided.order,
+        wants_confusion_matrix=settings.provided.wants_confusion_matrix,
     )
     job = providers.Selector(
         settings.provided.job,
         deployment=train_deployment,
         incrementally=train_incrementally,
+        semi_supervised=train_semi_supervised,
     )

@@ -45,14 +45,6 @@ def _is_served(_: object, __: Attribute[int], case: int | None) -> None:
         )
 
 
-def _is_off(_: object, __: Attribute[str], unsupervised: str) -> None:
-    if unsupervised != "False":
-        raise ValueError(
-            f"semi-supervised training is not served by this version, want False, "
-            f"got {unsupervised!r}"
-        )
-
-
 _BY_CODE = {"librdkafka"}
 """Fields of settings classes that no variable of that name fills."""
 
@@ -110,7 +102,7 @@ class Settings:
 
         conf_mat_config: Whether a confusion matrix is wanted.
 
-        unsupervised: ``False``: semi-supervised training is not served yet.
+        unsupervised: Whether training is semi-supervised.
 
         streamfit_broker: ``kafka``, ``memory`` or a plug-in.
 
@@ -128,7 +120,7 @@ class Settings:
     batch: int = field(validator=validators.gt(0))
     case: int | None = field(default=None, validator=_is_served)
     conf_mat_config: bool = False
-    unsupervised: str = field(default="False", validator=_is_off)
+    unsupervised: bool = False
     streamfit_broker: str = "kafka"
     streamfit_backend: str = "http"
     streamfit_engine: str = "tensorflow"
@@ -145,7 +137,9 @@ class Settings:
     @property
     def job(self) -> str:
         """The use case of the training mode."""
-        return "incrementally" if self.case in INCREMENTAL_CASES else "deployment"
+        if self.case in INCREMENTAL_CASES:
+            return "incrementally"
+        return "semi_supervised" if self.unsupervised else "deployment"
 
     @property
     def models(self) -> Literal["single", "chain"]:

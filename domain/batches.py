@@ -174,6 +174,21 @@ class ExampleBatch:
 
 
 @frozen(eq=False)
+class Guesses:
+    """
+    The classes that a model sees in some examples.
+
+    Attributes:
+        classes: The number of one class for each example, from 0.
+
+        scores: How sure the model is of it, usually 0 to 1.
+    """
+
+    classes: Array
+    scores: Array
+
+
+@frozen(eq=False)
 class Decoded:
     """
     What became of a batch of records.

@@ -103,6 +103,9 @@ class TrainingReport:
             classifier.
 
         indefinite: Whether training goes on: others may follow.
+
+        labelled: How many examples were labelled in each round of semi-supervised
+            training.
     """
 
     history: History
@@ -111,3 +114,4 @@ class TrainingReport:
     confusion_matrix: ConfusionMatrix | None = None
     stream: StreamCounts | None = None
     indefinite: bool = False
+    labelled: tuple[int, ...] = ()

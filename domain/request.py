@@ -44,6 +44,8 @@ class TrainingRequest:
 
         total_msg: Number of records that the sender counted, if it did.
 
+        unlabelled: Records without labels, if there are any to be learnt from.
+
         topic: The topic's name, if the message names that and no ranges: that is how a
             stream is announced that is still being written.
     """
@@ -53,6 +55,7 @@ class TrainingRequest:
     validation_rate: float = 0.0
     test_rate: float = 0.0
     total_msg: int | None = None
+    unlabelled: tuple[RequestedRange, ...] = field(default=(), repr=False)
     topic: str | None = field(default=None, repr=False)  # the ranges name it, too
 
 

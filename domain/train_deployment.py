@@ -112,13 +112,30 @@ class TrainDeployment:
         return serve_first(
             self.control_source,
             self.deployment_id,
-            lambda message: self._serve(untrained, outline, message.open()),
+            lambda message: self.serve(untrained, outline, message.open()),
         )
 
-    def _serve(
+    def serve(
         self, untrained: Path, outline: str, request: TrainingRequest
     ) -> TrainingReport:
-        """Hand in the result of *request*, once."""
+        """
+        Hand in the result of *request*, once.
+
+        Args:
+            untrained: The deployment's model.
+
+            outline: What the trainer calls it.
+
+            request: What to train on.
+
+        Returns:
+            The report, already accepted by the result sink.
+
+        Raises:
+            RequestRejected: There is no training on that; the next request may be.
+
+            Unavailable: A broker or back-end stayed away.
+        """
         self.on_phase(Phase.OPENING)
         run = self.journal.run(
             identity(

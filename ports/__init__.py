@@ -3,6 +3,7 @@
 from ports.control_source import ControlSource
 from ports.decoder import Decoder, DecoderFactory
 from ports.journal import Checkpoint, Journal, Run
+from ports.labeller import Choice, Labeller
 from ports.live_stream import Followed, LiveStream
 from ports.model_repository import ModelRepository
 from ports.rejected_records import RejectedRecords
@@ -21,6 +22,7 @@ from ports.trainer import (
 __all__ = [
     "Checkpoint",
     "Checkpoints",
+    "Choice",
     "ControlSource",
     "Dataset",
     "Decoder",
@@ -28,6 +30,7 @@ __all__ = [
     "EpochListener",
     "Followed",
     "Journal",
+    "Labeller",
     "LiveStream",
     "ModelRepository",
     "RejectedRecords",

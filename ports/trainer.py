@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from domain.batches import ElementSpec, ExampleBatch
+from domain.batches import ElementSpec, ExampleBatch, Guesses
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
 from ports.journal import Checkpoint
 
@@ -120,6 +120,20 @@ class TrainableModel(Protocol):
 
         Raises:
             TrainingFailed: The examples do not suit the model.
+        """
+        ...
+
+    def classify(self, dataset: Dataset) -> Iterator[Guesses]:
+        """
+        Tell the class that the model sees in each example of *dataset*, and how surely.
+
+        Labels are not looked at.  Of several outputs the last one counts.  The examples
+        are read as the guesses are asked for, so that memory holds some of them only.
+
+        Errors raised while reading the dataset come out unchanged.
+
+        Raises:
+            TrainingFailed: The examples do not suit the model, or it is no classifier.
         """
         ...
 

@@ -16,12 +16,14 @@ from adapters.state import StateSettings
 from adapters.tensorflow import ChainSettings, ModelSettings, TensorFlowSettings
 from bootstrap.incremental import IncrementalSettings
 from bootstrap.main import EXIT_CODES
+from bootstrap.semi_supervised import SemiSupervisedSettings
 from bootstrap.settings import Settings
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text()
 SETTINGS = (
     Settings,
     IncrementalSettings,
+    SemiSupervisedSettings,
     SpoolSettings,
     StateSettings,
     SamplingSettings,

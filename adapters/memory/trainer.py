@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from attrs import define, frozen
 
+from domain.batches import Guesses
 from domain.errors import ModelInvalid, Unavailable
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
 from ports import Checkpoints, Dataset, EpochListener, TrainableModel, Trainer
@@ -127,6 +128,20 @@ class FakeModel(TrainableModel):
         return ConfusionMatrix(
             tuple(classes.tolist()), tuple(map(tuple, table.tolist()))
         )
+
+    def classify(self, dataset: Dataset) -> Iterator[Guesses]:
+        """
+        Read the class off an example's first number, which is cut off.
+
+        The score is the number's fraction *f*, and the surer, the more it was trained:
+        1 - (1 - f) / (n + 1) after *n* epochs.
+        """
+        for batch in dataset.batches(_ROWS):
+            features = np.asarray(batch.features, np.float64)
+            first = np.abs(features.reshape(len(batch), -1)[:, 0])
+            classes = first.astype(np.int64)
+            scores = 1 - (1 - (first - classes)) / (self.trained + 1)
+            yield Guesses(classes, scores)
 
     def save(self) -> Path:
         """Write the bytes that came, and a mark behind them."""

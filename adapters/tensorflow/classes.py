@@ -6,6 +6,8 @@ import logging
 
 import numpy as np
 
+from domain.batches import Guesses
+from domain.errors import TrainingFailed
 from domain.report import ConfusionMatrix
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,36 @@ def confusion_matrix(
     return ConfusionMatrix(
         labels=tuple(classes.tolist()), counts=tuple(map(tuple, counts.tolist()))
     )
+
+
+def guesses(outputs: np.ndarray, *, logits: bool = False) -> Guesses:
+    """
+    Return the class with the highest score in each of *outputs*, and that score.
+
+    Args:
+        outputs: Probabilities, or other scores, of shape (n, classes); or those of
+            "yes", of shape (n, 1), where those of "no" are the rest to 1.
+
+        logits: Whether the scores are logits: they become probabilities then.
+
+    Raises:
+        TrainingFailed: These are not the outputs of a classifier.
+    """
+    chosen = _predicted(outputs, logits=logits)
+    if chosen is None:
+        raise TrainingFailed(
+            "semi-supervised training wants a classifier, whose last output has a "
+            f"score for each class: this one is of shape {outputs.shape[1:]}"
+        )
+    if outputs.shape[1] == 1:
+        yes = outputs[:, 0]
+        if logits:
+            yes = np.exp(-np.logaddexp(0, -yes.astype(np.float64)))  # the sigmoid
+        return Guesses(chosen, np.maximum(yes, 1 - yes))
+    if logits:
+        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        outputs = powers / powers.sum(axis=1, keepdims=True)
+    return Guesses(chosen, outputs.max(axis=1))
 
 
 def _predicted(outputs: np.ndarray, *, logits: bool) -> np.ndarray | None:

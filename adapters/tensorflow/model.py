@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from adapters.tensorflow.course import by_part, scalars
 from adapters.tensorflow.files.format import LoadedModel, ModelFile
 from adapters.tensorflow.fitting import Fitting
 from adapters.tensorflow.loops import Loops
+from adapters.tensorflow.pipeline import chunk_rows
 from adapters.tensorflow.settings import TensorFlowSettings
 from adapters.tensorflow.training_state import TrainingState
+from domain.batches import Guesses
 from domain.errors import Unavailable
 from domain.report import ConfusionMatrix, Metrics
 from ports import Checkpoints, Dataset, EpochListener, TrainableModel
@@ -106,6 +109,20 @@ class TensorFlowModel(TrainableModel):
             logits=_of_logits(self.keras_model.loss),
         )
 
+    def classify(self, dataset: Dataset) -> Iterator[Guesses]:
+        """Tell the classes that the last output names, in blocks; see the port."""
+        batch, logits = self.settings.batch, _of_logits(self.keras_model.loss)
+        rows = chunk_rows(dataset.element_spec.features, batch)
+        self._loops.prepare([self._loops.extent(dataset, None)])
+        for block in dataset.batches(rows):
+            pipeline = self._loops.pipeline()
+            features = pipeline.features(block)
+            with pipeline.errors_unchanged():
+                outputs = self.keras_model.predict(
+                    features, batch_size=batch, verbose=0
+                )
+            yield classes.guesses(_last(outputs), logits=logits)
+
     def save(self) -> Path:
         """Write the model as it came, with its new weights; see the port."""
         try:
@@ -126,6 +143,13 @@ class TensorFlowModel(TrainableModel):
             return False
         state.read(folder, within_epoch=False)
         return True
+
+
+def _last(outputs: Any) -> np.ndarray:
+    """Return the last of a model's *outputs*, or the only one."""
+    if isinstance(outputs, Mapping):
+        outputs = list(outputs.values())
+    return np.asarray(outputs[-1] if isinstance(outputs, list | tuple) else outputs)
 
 
 def _of_logits(loss: Any) -> bool:

@@ -104,7 +104,7 @@ class Pipeline:
         spec = dataset.element_spec
         features = _signature(spec.features, self.floats)
         label = _signature(spec.label, self.floats)
-        rows = _chunk_rows(spec.features, self.batch)
+        rows = chunk_rows(spec.features, self.batch)
         data = tf.data.Dataset.from_generator(
             lambda: self._read(
                 lambda: _one_pass(dataset, rows, passes), features, label
@@ -124,6 +124,11 @@ class Pipeline:
                 tf.data.experimental.assert_cardinality(batches - skipped)
             )
         return data.prefetch(_prefetched(spec.features, self.batch))
+
+    def features(self, examples: ExampleBatch) -> np.ndarray:
+        """Return a copy of the features of *examples*, as `feed` would have them."""
+        dtype = _signature(examples.element_spec.features, self.floats).dtype
+        return _aligned(examples.features, dtype.as_numpy_dtype)
 
     def _read(
         self,
@@ -239,7 +244,7 @@ def _prefetched(features: TensorSpec, batch: int) -> int:
     return max(2, min(_AHEAD, _AHEAD_BYTES // max(size, 1)))
 
 
-def _chunk_rows(features: TensorSpec, batch: int) -> int:
+def chunk_rows(features: TensorSpec, batch: int) -> int:
     """
     Return how many examples to hand over at once: some batches.
 

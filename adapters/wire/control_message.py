@@ -41,16 +41,26 @@ def parse_request(value: bytes | None) -> TrainingRequest:
         validation_rate=body.validation_rate or 0.0,
         test_rate=body.test_rate or 0.0,
         total_msg=body.total_msg,
+        unlabelled=(
+            parse_ranges(body.unsupervised_topic, "unsupervised_topic")
+            if body.unsupervised_topic
+            else ()
+        ),
         topic=body.topic if _TOPIC.fullmatch(body.topic) else None,
     )
 
 
-def parse_ranges(text: str) -> tuple[RequestedRange, ...]:
+def parse_ranges(text: str, name: str = "topic") -> tuple[RequestedRange, ...]:
     """
     Return the ranges of ``topic:partition:start:end,...``.
 
     From the right, any number may be missing: a range without an end is open, without a
     start begins at offset 0, without a partition is of partition 0.
+
+    Args:
+        text: The ranges.
+
+        name: The field that they stand in, for the message.
 
     Raises:
         MalformedRequest: Naming every range that is not of this form.
@@ -64,7 +74,7 @@ def parse_ranges(text: str) -> tuple[RequestedRange, ...]:
             faults.append(f"{item!r} {error}")
     if faults:
         raise MalformedRequest(
-            f"topic: {'; '.join(faults)} (the form is topic:partition:start:end)"
+            f"{name}: {'; '.join(faults)} (the form is topic:partition:start:end)"
         )
     return tuple(ranges)
 
@@ -116,3 +126,4 @@ class _Body:
     validation_rate: float | None = field(default=None, validator=_is_rate)
     test_rate: float | None = field(default=None, validator=_is_rate)
     total_msg: int | None = field(default=None, validator=_is_count)
+    unsupervised_topic: str | None = None

@@ -70,6 +70,8 @@ def _current_result(report: TrainingReport) -> dict[str, object]:
         None if matrix is None else [list(map(int, row)) for row in matrix.counts]
     )
     result["indefinite"] = report.indefinite
+    if report.labelled:  # ours; the platform passes it over
+        result["labelled_per_round"] = list(report.labelled)
     return result
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from attrs import define, field
 
@@ -14,7 +15,7 @@ from domain.batches import ExampleBatch
 from domain.errors import ModelInvalid, StreamUnreadable
 from domain.keeping import Keeping
 from domain.report import EpochMetrics
-from ports import Trainer
+from ports import Dataset, TrainableModel, Trainer
 from tests.models import ArrayDataset, examples
 
 
@@ -33,6 +34,15 @@ class BrokenDataset(ArrayDataset):
                 yield batch[: len(batch) // 2]
                 raise self.error
             yield batch
+
+
+def guessed(model: TrainableModel, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes and scores that *model* has for *dataset*."""
+    guesses = list(model.classify(dataset))
+    return (
+        np.concatenate([np.asarray(one.classes) for one in guesses]),
+        np.concatenate([np.asarray(one.scores) for one in guesses]),
+    )
 
 
 class TrainerContract:
@@ -244,6 +254,55 @@ class TrainerContract:
         second.save()
 
         assert saved == path.read_bytes()
+
+    def test_classify(
+        self, trainer: Trainer, model_path: Path, data: ArrayDataset
+    ) -> None:
+        """There is a class and a score for every example, in their order."""
+        model = trainer.load(model_path)
+        model.fit(data, None, lambda _: None)
+
+        classes, scores = guessed(model, data)
+
+        assert (70,) == classes.shape == scores.shape
+        assert classes.dtype.kind in "iu"
+        assert 0 <= classes.min() <= classes.max()
+        assert 0 <= scores.min() <= scores.max() <= 1
+        assert len({*zip(classes.tolist(), scores.tolist(), strict=True)}) > 1
+        later = guessed(model, ArrayDataset(data.examples[40:]))
+        np.testing.assert_array_equal(classes[40:], later[0])
+        np.testing.assert_allclose(scores[40:], later[1], rtol=1e-5)
+
+    def test_classify_by_features(
+        self, trainer: Trainer, model_path: Path, data: ArrayDataset
+    ) -> None:
+        """Labels are not looked at, and nothing is learnt; the next fit is the same."""
+        features, labels = data.examples.features, np.asarray(data.examples.labels)
+        others = ArrayDataset(ExampleBatch(features, labels[::-1]))
+        model, other = trainer.load(model_path), trainer.load(model_path)
+
+        for one, two in zip(guessed(model, data), guessed(model, others), strict=True):
+            np.testing.assert_array_equal(one, two)
+        model.fit(data, None, lambda _: None)
+        guessed(model, data)
+        model.fit(data, None, lambda _: None)
+        other.fit(data, None, lambda _: None)
+        other.fit(data, None, lambda _: None)
+
+        assert model.save().read_bytes() == other.save().read_bytes()
+
+    @pytest.mark.parametrize("kind", [StreamUnreadable, ValueError, OSError])
+    def test_dataset_error_in_classify(
+        self, trainer: Trainer, model_path: Path, kind: type[Exception]
+    ) -> None:
+        """An error while reading comes out as it was raised."""
+        error = kind("data[0]@7: gone")
+        broken = BrokenDataset(examples("digits", 40), error=error)
+
+        with pytest.raises(kind) as raised:
+            guessed(trainer.load(model_path), broken)
+
+        assert error is raised.value
 
     def test_goes_on(
         self,

@@ -44,7 +44,7 @@ def test_nothing_set():
     ("variable", "value", "reason"),
     [
         ("CASE", "5", "case 5 is not served by this version"),
-        ("UNSUPERVISED", "True", "semi-supervised training is not served"),
+        ("UNSUPERVISED", "True", "UNSUPERVISED_ROUNDS: want a whole number"),
         ("STREAMFIT_BROKER", "rabbit", "'rabbit' is none of kafka, memory"),
         ("RESULT_URL", "['http://a/results/8', 'http://a/results/9']", "CASE 3, 4"),
         ("KWARGS_FIT", '{"epoch": 3}', "epochs"),

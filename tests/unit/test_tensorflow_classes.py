@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from adapters.tensorflow import classes
 from adapters.tensorflow.classes import confusion_matrix
+from domain.errors import TrainingFailed
 from domain.report import ConfusionMatrix
 
 SCORES = np.array(
@@ -69,3 +71,34 @@ def test_no_classifier(outputs, labels, caplog):
     """Anything else is no classifier, and the log says so."""
     assert confusion_matrix(outputs, labels) is None
     assert ["no confusion matrix: the model is no classifier"] == caplog.messages
+
+
+class TestGuesses:
+    @pytest.mark.parametrize(
+        ("outputs", "logits", "expected", "scores"),
+        [
+            ([[0.1, 0.7, 0.2], [0.5, 0.25, 0.25]], False, [1, 0], [0.7, 0.5]),
+            ([[0.25], [0.75], [0.5]], False, [0, 1, 0], [0.75, 0.75, 0.5]),
+            ([[0.0, np.log(3)]], True, [1], [0.75]),
+            ([[1000.0, 0.0]], True, [0], [1.0]),
+            ([[np.log(3)], [-np.log(3)]], True, [1, 0], [0.75, 0.75]),
+            ([[-1000.0], [1000.0]], True, [0, 1], [1.0, 1.0]),
+        ],
+    )
+    def test_scores(self, outputs, logits, expected, scores):
+        """The likeliest class and how likely it is, of probabilities or logits."""
+        found = classes.guesses(np.asarray(outputs), logits=logits)
+
+        assert expected == found.classes.tolist()
+        np.testing.assert_allclose(found.scores, scores)
+
+    @pytest.mark.parametrize("shape", [(4,), (4, 2, 3)])
+    def test_no_classifier(self, shape):
+        """Other outputs are no scores of classes."""
+        with pytest.raises(TrainingFailed, match="wants a classifier"):
+            classes.guesses(np.zeros(shape))
+
+    def test_regression(self):
+        """A number that is no probability is none either."""
+        with pytest.raises(TrainingFailed, match="wants a classifier"):
+            classes.guesses(np.array([[0.5], [1.5]]))

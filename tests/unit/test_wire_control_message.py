@@ -61,6 +61,25 @@ class TestBody:
         assert parse_request(control_message(topic="stream:0")).topic is None
         assert parse_request(control_message(topic="stream,others")).topic is None
 
+    def test_unlabelled(self):
+        """Ranges without labels are told apart from those with."""
+        body = control_message(unsupervised_topic="more:0:2:4,more:1:0:3")
+
+        assert (
+            RequestedRange("more", 0, 2, 4),
+            RequestedRange("more", 1, 0, 3),
+        ) == parse_request(body).unlabelled
+        assert () == parse_request(CURRENT).unlabelled
+        assert () == parse_request(Y2020).unlabelled
+        assert () == parse_request(control_message(unsupervised_topic="")).unlabelled
+        assert repr(parse_request(body)) == repr(parse_request(control_message()))
+
+    @pytest.mark.parametrize("text", ["more:0:4:2", "more topics"])
+    def test_unlabelled_malformed(self, text):
+        """What is wrong is named with the field that it stands in."""
+        with pytest.raises(MalformedRequest, match=r"^unsupervised_topic: "):
+            parse_request(control_message(unsupervised_topic=text))
+
     def test_current_sink(self):
         """The contract's worked message, checked by its digest."""
         assert "d64814d86edd22bb" == hashlib.sha256(CURRENT).hexdigest()[:16]

@@ -35,6 +35,16 @@ def of_2020(report):
     return json.loads(result_text(report, Dialect.Y2020))
 
 
+class TestRounds:
+    def test_labelled(self):
+        """How many were labelled is told where semi-supervised training was."""
+        labelled = report(labelled=(12, 3))
+
+        assert [12, 3] == current(labelled)["labelled_per_round"]
+        assert of_2020(report()) == of_2020(labelled)
+        assert "labelled_per_round" not in current(report())
+
+
 class TestProgress:
     def test_as_in_the_contract(self):
         """The text is that of the contract, to the letter."""
