@@ -8,8 +8,10 @@ Maven are there, or else the embedded cluster, which cannot do everything.  With
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -55,6 +57,16 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[str]:
     else:
         with EmbeddedKafka() as embedded:
             yield embedded.bootstrap_servers
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten_models() -> Iterator[None]:
+    """Give back what Keras remembers of every model: megabytes each."""
+    yield
+    for name in ("keras", "tf_keras"):
+        if engine := sys.modules.get(name):
+            engine.backend.clear_session()
+    gc.collect()
 
 
 @pytest.fixture

@@ -133,6 +133,8 @@ class Training:
         return self._process(run)
 
     def _process(self, run, **deaths):
+        for engine in (tf_keras, keras):  # a new process remembers no model
+            engine.backend.clear_session()
         settings = TensorFlowSettings(
             **{
                 "batch": BATCH,
