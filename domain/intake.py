@@ -15,6 +15,7 @@ from domain.bad_records import BadRecordPolicy
 from domain.batches import Decoded, ElementSpec, ExampleBatch, RecordBatch
 from domain.offsets import OffsetRange
 from domain.progress import StreamProgress, behind, is_of
+from domain.rejecting import set_aside, told
 from domain.report import StageSeconds, StreamCounts
 from ports import Decoder, RejectedRecords, Spool
 
@@ -211,22 +212,10 @@ class Intake:
 
     def _reject(self, batch: RecordBatch, decoded: Decoded) -> None:
         """Count the bad records of *batch*, and keep them elsewhere if wanted."""
-        first = decoded.rejected[0]
-        place = batch.place(first.index)
-        self._first_rejected = self._first_rejected or f"{place}: {first.reason}"
+        self._first_rejected = self._first_rejected or told(batch, decoded)
         self._rejected += len(decoded.rejected)
         self._bear(self.offsets)
-        log.warning(
-            "bad records",
-            extra={
-                "count": len(decoded.rejected),
-                "position": place,
-                "fault": first.fault,
-                "reason": first.reason,
-            },
-        )
-        if self.bad_records.divert and self.rejected_records is not None:
-            self.rejected_records.divert(batch, decoded.rejected)
+        set_aside(batch, decoded, self.bad_records, self.rejected_records)
 
     def _note(self, rest: tuple[OffsetRange, ...]) -> None:
         started = self.clock()

@@ -8,18 +8,14 @@ from pathlib import Path
 
 from attrs import define, field
 
+from domain.allowance import Allowance
 from domain.errors import Unavailable
+from domain.phases import Phase, PhaseListener
 from domain.progress import TrainingProgress
 from domain.report import EpochMetrics, History
-from ports import Checkpoint, Checkpoints, Run
+from ports import Checkpoint, Checkpoints, EpochListener, ResultSink, Run
 
 log = logging.getLogger(__name__)
-
-_SHARE = 0.02
-"""Of the time, at most, goes into checkpoints."""
-
-_FIRST_COST = 0.05
-"""Seconds that a checkpoint is thought to take before there was one."""
 
 
 @define(eq=False)
@@ -47,8 +43,7 @@ class Keeping(Checkpoints):
     _history: list[EpochMetrics] = field(init=False)
     _before: float = field(init=False)
     _started: float = field(init=False)
-    _saved: float = field(init=False)
-    _cost: float = field(init=False, default=_FIRST_COST)
+    _allowance: Allowance = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         latest = self.run.checkpoint()
@@ -59,7 +54,8 @@ class Keeping(Checkpoints):
         self._latest = latest
         self._history = list(progress.history)
         self._before = progress.seconds
-        self._started = self._saved = self.clock()
+        self._allowance = Allowance(self.clock)
+        self._started = self.clock()
 
     @property
     def latest(self) -> Checkpoint | None:
@@ -84,25 +80,43 @@ class Keeping(Checkpoints):
         """Whether it is time to save; see Checkpoints."""
         if not self.every:
             return True
-        since = self.clock() - self._saved
-        return since >= self._cost / _SHARE and (epoch_ended or since >= self.every)
+        return self._allowance.lasts(0.0 if epoch_ended else self.every)
 
     def save(self, write: Callable[[Path], None], steps: int) -> None:
         """Keep the training as it is now; see Checkpoints."""
-        began = self.clock()
         progress = TrainingProgress(self.history, steps, self.examples, self.seconds)
         extra = {"epochs": len(self._history), "steps": steps}
         try:
-            self.run.save_checkpoint(write, progress)
+            with self._allowance.spent():
+                self.run.save_checkpoint(write, progress)
         except Unavailable as reason:
             log.warning("checkpoint not kept", extra={**extra, "reason": str(reason)})
         else:
             log.debug("checkpoint kept", extra=extra)
-        self._saved = self.clock()
-        self._cost = self._saved - began
 
     def start_over(self) -> None:
         """Forget what was kept; see Checkpoints."""
         self._latest = None
         self._history.clear()
         self._before = 0.0
+
+
+def epoch_listener(
+    keeping: Keeping, sink: ResultSink, on_phase: PhaseListener
+) -> EpochListener:
+    """Return what adds every epoch to *keeping*, logs it and tells *sink* of it."""
+
+    def on_epoch_end(metrics: EpochMetrics) -> None:
+        on_phase(Phase.REPORTING)
+        keeping.add(metrics)
+        log.info(
+            "epoch ended",
+            extra={
+                "epoch": len(keeping.history),
+                "training": dict(metrics.training),
+                "validation": dict(metrics.validation),
+            },
+        )
+        sink.report_progress(keeping.history)
+
+    return on_epoch_end

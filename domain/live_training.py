@@ -12,6 +12,7 @@ from pathlib import Path
 
 from attrs import define, evolve, field
 
+from domain.allowance import Allowance
 from domain.errors import Unavailable
 from domain.improvement import ImprovementRule
 from domain.phases import Phase, PhaseListener
@@ -22,12 +23,6 @@ from ports import Dataset, ResultSink, Run, TrainableModel
 log = logging.getLogger(__name__)
 
 _MODEL = "model"
-
-_SHARE = 0.02
-"""Of the time, at most, goes into checkpoints."""
-
-_FIRST_COST = 0.05
-"""Seconds that a checkpoint is thought to take before there was one."""
 
 
 @define(eq=False)
@@ -68,11 +63,10 @@ class LiveTraining:
     _progress: TrainingProgress = field(factory=TrainingProgress, init=False)
     _live: LiveProgress | None = field(default=None, init=False)
     _kept: bool = field(default=True, init=False)
-    _kept_at: float = field(init=False)
-    _cost: float = field(default=_FIRST_COST, init=False)
+    _allowance: Allowance = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._kept_at = self.clock()
+        self._allowance = Allowance(self.clock)
 
     def resume(self) -> LiveStreamProgress | None:
         """
@@ -163,7 +157,7 @@ class LiveTraining:
         if better and self.endless:
             self._live = evolve(live, undelivered=self.report(indefinite=True))
             _to_the_end(self._hand_in)
-        elif self._due:
+        elif self.every_time or self._allowance.lasts():
             self._keep()
 
     def pass_over(self, stream: LiveStreamProgress) -> None:
@@ -227,26 +221,19 @@ class LiveTraining:
         extra = {"improvements": self._live.improvements}
         log.info("better model delivered", extra=extra)
 
-    @property
-    def _due(self) -> bool:
-        since = self.clock() - self._kept_at
-        return self.every_time or since >= self._cost / _SHARE
-
     def _keep(self, write: Callable[[Path], None] | None = None) -> None:
         if self.run.folder is None:  # nothing lasts longer than this process
             return
-        began = self.clock()
         progress = evolve(self._progress, live=self._live)
         extra = {"mini_batches": self.mini_batches}
         try:
-            self.run.save_checkpoint(write or self._write, progress)
+            with self._allowance.spent():
+                self.run.save_checkpoint(write or self._write, progress)
         except Unavailable as reason:
             log.warning("checkpoint not kept", extra={**extra, "reason": str(reason)})
         else:
             self._kept = True
             log.debug("checkpoint kept", extra=extra)
-        self._kept_at = self.clock()
-        self._cost = self._kept_at - began
 
     def _write(self, folder: Path) -> None:
         (folder / _MODEL).mkdir()

@@ -10,6 +10,7 @@ from attrs import define, evolve, field, frozen
 from domain.bad_records import BadRecordPolicy
 from domain.batches import BinaryColumn, Decoded, ElementSpec, ExampleBatch, RecordBatch
 from domain.progress import LivePosition, LiveStreamProgress, Opening
+from domain.rejecting import set_aside, told
 from domain.report import StreamCounts
 from ports import Decoder, Followed, RejectedRecords, Spool, SpoolFactory
 
@@ -199,25 +200,11 @@ class MiniBatches:
 
     def _reject(self, records: RecordBatch, decoded: Decoded) -> None:
         """Keep the bad ones among *records* elsewhere, if they are borne."""
-        first = decoded.rejected[0]
-        place = records.place(first.index)
         if not self.progress.first_rejected:
-            self.progress = evolve(
-                self.progress, first_rejected=f"{place}: {first.reason}"
-            )
+            self.progress = evolve(self.progress, first_rejected=told(records, decoded))
         if self.bad_records.share is None:  # else it is a matter of all so far
             self._bear(self.progress.counts.offsets)
-        log.warning(
-            "bad records",
-            extra={
-                "count": len(decoded.rejected),
-                "position": place,
-                "fault": first.fault,
-                "reason": first.reason,
-            },
-        )
-        if self.bad_records.divert and self.rejected_records is not None:
-            self.rejected_records.divert(records, decoded.rejected)
+        set_aside(records, decoded, self.bad_records, self.rejected_records)
 
     def _bear(self, total: int) -> None:
         rejected = self.progress.counts.rejected

@@ -17,11 +17,11 @@ from attrs import field, frozen
 from domain.bad_records import BadRecordPolicy
 from domain.identity import identity
 from domain.intake import Intake, Part, StreamShorter
-from domain.keeping import Keeping
+from domain.keeping import Keeping, epoch_listener
 from domain.phases import Phase, PhaseListener, log_phase
 from domain.reading import open_stream
 from domain.remarks import log_stream, warn_of_empty_parts
-from domain.report import EpochMetrics, TrainingReport
+from domain.report import TrainingReport
 from domain.request import DeploymentId, TrainingRequest
 from domain.selection import selections
 from domain.serving import hand_in_once, serve_first
@@ -209,19 +209,7 @@ class TrainDeployment:
         self.on_phase(Phase.LOADING)
         model = self.trainer.load(untrained)
         keeping = Keeping(run, expected, self.checkpoint_seconds, self.clock)
-
-        def on_epoch_end(metrics: EpochMetrics) -> None:
-            self.on_phase(Phase.REPORTING)
-            keeping.add(metrics)
-            log.info(
-                "epoch ended",
-                extra={
-                    "epoch": len(keeping.history),
-                    "training": dict(metrics.training),
-                    "validation": dict(metrics.validation),
-                },
-            )
-            self.result_sink.report_progress(keeping.history)
+        on_epoch_end = epoch_listener(keeping, self.result_sink, self.on_phase)
 
         self.on_phase(Phase.TRAINING)
         model.fit(training, validation, on_epoch_end, keeping if run.folder else None)

@@ -12,6 +12,7 @@ import gc
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -57,6 +58,13 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[str]:
     else:
         with EmbeddedKafka() as embedded:
             yield embedded.bootstrap_servers
+
+
+@pytest.fixture(autouse=True, scope="session")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what jobs leave that are killed where it goes with the tests."""
+    folder = str(tmp_path_factory.mktemp("temporary"))
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
 
 
 @pytest.fixture(autouse=True, scope="module")
