@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from attrs import frozen
@@ -10,6 +11,8 @@ from attrs import frozen
 from domain.batches import Array, Guesses, TensorSpec
 from domain.errors import TrainingFailed
 from ports.labeller import Choice, Labeller
+
+_POSITIONS = "positions.npy"
 
 
 @frozen
@@ -42,6 +45,14 @@ class NumpyLabeller(Labeller):
         """See Labeller."""
         added = np.arange(rows.start, rows.stop)
         return added if before is None else np.concatenate([np.asarray(before), added])
+
+    def keep(self, positions: Array, folder: Path) -> None:
+        """See Labeller."""
+        np.save(folder / _POSITIONS, np.asarray(positions), allow_pickle=False)
+
+    def kept(self, folder: Path) -> Array:
+        """See Labeller."""
+        return np.load(folder / _POSITIONS, allow_pickle=False)
 
 
 def _labels(classes: np.ndarray, label: TensorSpec) -> np.ndarray:

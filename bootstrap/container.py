@@ -289,6 +289,7 @@ class Container(containers.DeclarativeContainer):
         rounds=semi_supervised.unsupervised_rounds,
         order=providers.Singleton(semi_supervised_order, environ).provided.order,
         wants_confusion_matrix=settings.provided.wants_confusion_matrix,
+        checkpoint_seconds=state_settings.provided.streamfit_checkpoint_seconds,
     )
     job = providers.Selector(
         settings.provided.job,

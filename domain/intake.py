@@ -37,7 +37,8 @@ class Intake:
         read: Start reading the rest of the stream, as *progress* names it.
 
         progress: How far it was read before; if the rest begins with the opening, that
-            is only decoded.  If nothing remains, nothing is read.
+            is only decoded.  If nothing remains, nothing is read, and the spool may
+            hold more than the stream.
 
         decoder: Makes examples of its records.
 
@@ -71,7 +72,8 @@ class Intake:
 
     def __attrs_post_init__(self) -> None:
         progress, counts = self.progress, self.progress.counts
-        if len(self.spool) != counts.examples:
+        added = len(self.spool) - counts.examples
+        if added < 0 or (added and progress.rest):
             raise ValueError(
                 f"{len(self.spool)} examples in a spool of {counts.examples}"
             )
@@ -146,6 +148,10 @@ class Intake:
     def ended(self) -> bool:
         """Whether nothing more will come."""
         return self._ended
+
+    def note_added(self) -> None:
+        """Note examples that others put into the spool, behind those of the stream."""
+        self._note(())
 
     def _run(self) -> None:
         try:

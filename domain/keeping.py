@@ -11,7 +11,7 @@ from attrs import define, field
 from domain.allowance import Allowance
 from domain.errors import Unavailable
 from domain.phases import Phase, PhaseListener
-from domain.progress import TrainingProgress
+from domain.progress import LabellingProgress, TrainingProgress
 from domain.report import EpochMetrics, History
 from ports import Checkpoint, Checkpoints, EpochListener, ResultSink, Run
 
@@ -82,9 +82,16 @@ class Keeping(Checkpoints):
             return True
         return self._allowance.lasts(0.0 if epoch_ended else self.every)
 
-    def save(self, write: Callable[[Path], None], steps: int) -> None:
+    def save(
+        self,
+        write: Callable[[Path], None],
+        steps: int,
+        labelling: LabellingProgress | None = None,
+    ) -> None:
         """Keep the training as it is now; see Checkpoints."""
-        progress = TrainingProgress(self.history, steps, self.examples, self.seconds)
+        progress = TrainingProgress(
+            self.history, steps, self.examples, self.seconds, labelling=labelling
+        )
         extra = {"epochs": len(self._history), "steps": steps}
         try:
             with self._allowance.spent():

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from attrs import define, evolve, field, frozen
 
 from domain.bad_records import BadRecordPolicy
-from domain.batches import BinaryColumn, Decoded, ElementSpec, ExampleBatch, RecordBatch
+from domain.batches import BinaryColumn, Decoded, RecordBatch
 from domain.progress import LivePosition, LiveStreamProgress, Opening
 from domain.rejecting import set_aside, told
 from domain.report import StreamCounts
@@ -209,40 +209,6 @@ class MiniBatches:
     def _bear(self, total: int) -> None:
         rejected = self.progress.counts.rejected
         self.bad_records.bear(rejected, total, self.progress.first_rejected)
-
-
-@frozen
-class Rows:
-    """
-    Some of a spool's examples, all of them there: a Dataset that trainers read.
-
-    Attributes:
-        spool: Where they are.
-
-        rows: Their positions.
-    """
-
-    spool: Spool
-    rows: range
-
-    @property
-    def element_spec(self) -> ElementSpec:
-        """What every example looks like."""
-        return self.spool.element_spec
-
-    def __len__(self) -> int:
-        """Count the examples."""
-        return len(self.rows)
-
-    def batches(
-        self,
-        size: int,
-        epoch: int = 0,  # noqa: ARG002
-        start: int = 0,
-    ) -> Iterator[ExampleBatch]:
-        """Read the examples in their order, *size* at a time."""
-        for first in range(self.rows.start + start, self.rows.stop, size):
-            yield self.spool.read(first, min(first + size, self.rows.stop))
 
 
 def _opening(records: RecordBatch, decoded: Decoded) -> Opening:

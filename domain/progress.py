@@ -155,6 +155,29 @@ class LiveProgress:
 
 
 @frozen
+class LabellingProgress:
+    """
+    How far a model has got that labels examples itself.
+
+    Attributes:
+        counts: How many it labelled, time after time.
+
+        rows: Where these are in the spool of the labelled stream, behind its own: the
+            first position of each run of them, and that behind its last.
+
+        epochs: How many epochs it had been trained for when the present training began.
+
+        example: The labelled record that stands in for the keys of the others, if it
+            has to be known later.
+    """
+
+    counts: tuple[int, ...] = ()
+    rows: tuple[tuple[int, int], ...] = ()
+    epochs: int = 0
+    example: Opening | None = None
+
+
+@frozen
 class TrainingProgress:
     """
     How far a training has got.
@@ -169,6 +192,8 @@ class TrainingProgress:
         seconds: How long it took.
 
         live: How far it got on a stream that is still being written.
+
+        labelling: What the model has labelled itself.
     """
 
     history: History = ()
@@ -176,3 +201,4 @@ class TrainingProgress:
     examples: int = 0
     seconds: float = 0.0
     live: LiveProgress | None = None
+    labelling: LabellingProgress | None = None

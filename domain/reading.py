@@ -4,17 +4,70 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
+from domain.bad_records import BadRecordPolicy
 from domain.errors import StreamUnreadable
+from domain.intake import Intake
 from domain.offsets import OffsetRange, RequestedRange
 from domain.progress import StreamProgress
 from domain.request import TrainingRequest
-from ports import Spool, SpoolFactory, StreamSource
+from ports import Decoder, RejectedRecords, Spool, SpoolFactory, StreamSource
 
 log = logging.getLogger(__name__)
+
+
+@frozen
+class Reading:
+    """
+    How streams are read.
+
+    Attributes:
+        source: Where they are.
+
+        spool_for: Makes spools for them.
+
+        bad_records: How many of their records may be bad.
+
+        rejected_records: Where bad ones are kept, if the policy diverts them.
+    """
+
+    source: StreamSource
+    spool_for: SpoolFactory
+    bad_records: BadRecordPolicy = field(factory=BadRecordPolicy)
+    rejected_records: RejectedRecords | None = None
+
+    def begin(
+        self, request: TrainingRequest, decoder: Decoder, folder: Path | None
+    ) -> Intake:
+        """
+        Return the stream of *request*, not entered yet.
+
+        Args:
+            request: Names the ranges.
+
+            decoder: Makes examples of the records.
+
+            folder: Where the examples are kept for another process; None if they are
+                not.
+
+        Raises:
+            StreamUnreadable: The ranges are not there.
+
+            Unavailable: The broker stayed away.
+        """
+        spool, progress = open_stream(request, self.source, self.spool_for, folder)
+        return Intake(
+            read=partial(self.source.read, progress.rest),
+            progress=progress,
+            decoder=decoder,
+            spool=spool,
+            bad_records=self.bad_records,
+            rejected_records=self.rejected_records,
+        )
 
 
 def open_stream(
@@ -60,7 +113,8 @@ def _taken_up(
     if kept is None:
         return None
     spool, progress = kept
-    extra = {"examples": len(spool), "rest": [str(r) for r in progress.rest]}
+    examples = progress.counts.examples
+    extra = {"examples": examples, "rest": [str(r) for r in progress.rest]}
     if progress.rest:
         if progress.opening is not None:
             progress = evolve(progress, rest=(progress.opening, *progress.rest))

@@ -1,4 +1,4 @@
-"""Examples of a complete stream in an order of their own."""
+"""Some of the examples of a complete stream, in its order or one of their own."""
 
 from __future__ import annotations
 
@@ -44,6 +44,40 @@ class Selection:
         positions = self.order(self.positions, epoch)
         for first in range(start, len(positions), size):
             yield self.spool.take(positions[first : first + size])
+
+
+@frozen
+class Rows:
+    """
+    Some of a spool's examples, all of them there: a Dataset that trainers read.
+
+    Attributes:
+        spool: Where they are.
+
+        rows: Their positions.
+    """
+
+    spool: Spool
+    rows: range
+
+    @property
+    def element_spec(self) -> ElementSpec:
+        """What every example looks like."""
+        return self.spool.element_spec
+
+    def __len__(self) -> int:
+        """Count the examples."""
+        return len(self.rows)
+
+    def batches(
+        self,
+        size: int,
+        epoch: int = 0,  # noqa: ARG002
+        start: int = 0,
+    ) -> Iterator[ExampleBatch]:
+        """Read the examples in their order, *size* at a time."""
+        for first in range(self.rows.start + start, self.rows.stop, size):
+            yield self.spool.read(first, min(first + size, self.rows.stop))
 
 
 def selections(

@@ -19,7 +19,7 @@ from domain.identity import identity
 from domain.intake import Intake, Part, StreamShorter
 from domain.keeping import Keeping, epoch_listener
 from domain.phases import Phase, PhaseListener, log_phase
-from domain.reading import open_stream
+from domain.reading import Reading
 from domain.remarks import log_stream, warn_of_empty_parts
 from domain.report import TrainingReport
 from domain.request import DeploymentId, TrainingRequest
@@ -160,30 +160,22 @@ class TrainDeployment:
         decoder = self.decoder_for(request.decoder)
         self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
         self.on_phase(Phase.READING)
-        folder = run.folder / "spool" if run.folder else None
-        spool, progress = open_stream(
-            request, self.stream_source, self.spool_for, folder
+        reading = Reading(
+            self.stream_source, self.spool_for, self.bad_records, self.rejected_records
         )
-        offsets, announced = progress.counts.offsets, request.total_msg
-        with Intake(
-            read=partial(self.stream_source.read, progress.rest),
-            progress=progress,
-            decoder=decoder,
-            spool=spool,
-            bad_records=self.bad_records,
-            rejected_records=self.rejected_records,
-        ) as stream:
+        folder = run.folder / "spool" if run.folder else None
+        with reading.begin(request, decoder, folder) as stream:
             try:
                 # Most streams hold a record per offset: training need not wait for the
                 # end to know where its part ends.
-                whole = announced is None or self.sampler is not None
-                expected = stream.finish() if whole else offsets
+                whole = request.total_msg is None or self.sampler is not None
+                expected = stream.finish() if whole else stream.offsets
                 report, model = self._fit(untrained, request, run, stream, expected)
             except StreamShorter:
                 found = stream.finish()
                 log.info(
                     "fewer records than offsets: training starts over",
-                    extra={"offsets": offsets, "records": found},
+                    extra={"offsets": stream.offsets, "records": found},
                 )
                 report, model = self._fit(untrained, request, run, stream, found)
             log_stream(stream, request)

@@ -19,12 +19,12 @@ from domain.errors import MalformedRequest, StreamUnreadable
 from domain.identity import identity
 from domain.improvement import ImprovementRule
 from domain.live_training import LiveTraining
-from domain.mini_batches import MiniBatch, MiniBatches, Pace, Rows
+from domain.mini_batches import MiniBatch, MiniBatches, Pace
 from domain.phases import Phase, PhaseListener, log_phase
 from domain.progress import LiveStreamProgress
 from domain.report import TrainingReport
 from domain.request import ControlMessage, DeploymentId, TrainingRequest
-from domain.selection import selections
+from domain.selection import Rows, selections
 from domain.serving import hand_in_once, serve_first
 from domain.split import Split, split_mini_batch
 from ports import (

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 from attrs import evolve, field, frozen
@@ -21,21 +20,19 @@ from domain.batches import Array
 from domain.identity import identity
 from domain.intake import Intake
 from domain.keeping import Keeping, epoch_listener
-from domain.labelling import Labelling
-from domain.mini_batches import Rows
+from domain.labelling import Labelling, RoundCheckpoints, StartOver
 from domain.phases import Phase, PhaseListener, log_phase
-from domain.reading import open_stream
+from domain.reading import Reading
 from domain.remarks import log_stream, warn_of_empty_parts
 from domain.report import TrainingReport
 from domain.request import DeploymentId, TrainingRequest
-from domain.selection import Selection, selections
+from domain.selection import Selection
 from domain.serving import hand_in_once, serve_first
-from domain.split import Split, SplitRule
+from domain.split import SplitRule
+from domain.training_part import TrainingPart, labelled_parts
 from domain.unlabelled import FeaturesOnly
 from ports import (
     ControlSource,
-    Dataset,
-    Decoder,
     DecoderFactory,
     Journal,
     Labeller,
@@ -44,7 +41,6 @@ from ports import (
     ResultSink,
     Run,
     Sampler,
-    Spool,
     SpoolFactory,
     StreamSource,
     Trainer,
@@ -58,7 +54,8 @@ class TrainSemiSupervised:
     """
     Train one deployment's model on the labelled and unlabelled records announced.
 
-    A process that dies leaves both streams to the next one, which trains anew.
+    A process that dies leaves streams, labels and checkpoints to the next one, which
+    goes on in the same round.
 
     Attributes:
         supervised: Serves a request without unlabelled records, given the untrained
@@ -77,6 +74,9 @@ class TrainSemiSupervised:
             counts on from round to round.
 
         wants_confusion_matrix: Whether the platform asked for one.
+
+        checkpoint_seconds: After how long a training is kept within an epoch; 0 for
+            every opportunity.
 
         clock: Seconds from any fixed point, for the training time.
     """
@@ -100,6 +100,7 @@ class TrainSemiSupervised:
     sampler: Sampler | None = None
     order: Callable[[Array, int], Array] = lambda positions, _: positions
     wants_confusion_matrix: bool = False
+    checkpoint_seconds: float = 60.0
     on_phase: PhaseListener = log_phase
     clock: Callable[[], float] = time.perf_counter
 
@@ -160,11 +161,18 @@ class TrainSemiSupervised:
             self.decoder_for(request.decoder),
             lambda: self.stream_source.read(self.stream_source.resolve(request.ranges)),
         )
+        reading = Reading(
+            self.stream_source, self.spool_for, self.bad_records, self.rejected_records
+        )
         self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
         self.on_phase(Phase.READING)
         with ExitStack() as streams:
             labelled, unlabelled = (
-                streams.enter_context(self._intake(stream, run, name, its_decoder))
+                streams.enter_context(
+                    reading.begin(
+                        stream, its_decoder, run.folder / name if run.folder else None
+                    )
+                )
                 for stream, name, its_decoder in (
                     (request, "spool", decoder),
                     (others, "unlabelled", features_only),
@@ -175,23 +183,6 @@ class TrainSemiSupervised:
             report, model = self._fit(untrained, request, run, labelled, unlabelled)
             log_stream(unlabelled, others)
         return report, model
-
-    def _intake(
-        self, request: TrainingRequest, run: Run, name: str, decoder: Decoder
-    ) -> Intake:
-        """Return the stream of *request*, kept under *name* if anything is kept."""
-        folder = run.folder / name if run.folder else None
-        spool, progress = open_stream(
-            request, self.stream_source, self.spool_for, folder
-        )
-        return Intake(
-            read=partial(self.stream_source.read, progress.rest),
-            progress=progress,
-            decoder=decoder,
-            spool=spool,
-            bad_records=self.bad_records,
-            rejected_records=self.rejected_records,
-        )
 
     def _fit(
         self,
@@ -205,29 +196,34 @@ class TrainSemiSupervised:
         expected = labelled.finish()
         split = self.split(request, expected)
         warn_of_empty_parts(request, split, expected)
-        positions, validation, test = self._parts(labelled.spool, split)
-        self.on_phase(Phase.LOADING)
-        model = self.trainer.load(untrained)
-        keeping = Keeping(run, expected, 0, self.clock)
+        part, validation, test = labelled_parts(
+            labelled, split, self.labeller, self.sampler
+        )
+        keeping = Keeping(run, expected, self.checkpoint_seconds, self.clock)
         on_epoch_end = epoch_listener(keeping, self.result_sink, self.on_phase)
 
-        def fit(positions: Array) -> None:
+        def fit(epochs: int) -> int:
             self.on_phase(Phase.TRAINING)
-            before = len(keeping.history)
             training = Selection(
-                labelled.spool, positions, lambda rows, n: self.order(rows, before + n)
+                labelled.spool,
+                part.positions,
+                lambda rows, n: self.order(rows, epochs + n),
             )
-            model.fit(training, validation, on_epoch_end)
+            checkpoints = RoundCheckpoints(keeping, labelling) if run.folder else None
+            labelling.model.fit(training, validation, on_epoch_end, checkpoints)
+            return len(keeping.history)
 
-        fit(positions)
-        unlabelled.finish()
-        labelling = Labelling(
-            self.labeller, self.rounds, model, labelled.spool, unlabelled.spool
-        )
-        rounds = labelling.run(positions, fit)
+        labelling = self._labelling(untrained, part, unlabelled, keeping)
+        try:
+            rounds = labelling.run(fit)
+        except StartOver:
+            part.resume(())
+            labelling = self._labelling(untrained, part, unlabelled, keeping)
+            rounds = labelling.run(fit)
         training_time = keeping.seconds
 
         self.on_phase(Phase.EVALUATING)
+        model = labelling.model
         report = TrainingReport(
             history=keeping.history,
             test=model.evaluate(test) if test else {},
@@ -243,15 +239,19 @@ class TrainSemiSupervised:
         self.on_phase(Phase.SAVING)
         return report, model.save()
 
-    def _parts(
-        self, spool: Spool, split: Split
-    ) -> tuple[Array, Dataset | None, Dataset | None]:
-        """Return the training part's positions, validation and test; None for none."""
-        if self.sampler is not None:
-            training, validation, test = selections(self.sampler, split, spool)
-            return training.positions, validation, test
-        return (
-            self.labeller.positions(None, split.training),
-            Rows(spool, split.validation) if split.validation else None,
-            Rows(spool, split.test) if split.test else None,
+    def _labelling(
+        self, untrained: Path, part: TrainingPart, unlabelled: Intake, keeping: Keeping
+    ) -> Labelling:
+        """Return what labels, as far as it had got."""
+        self.on_phase(Phase.LOADING)
+        labelling = Labelling(
+            labeller=self.labeller,
+            rounds=self.rounds,
+            model=self.trainer.load(untrained),
+            part=part,
+            unlabelled=unlabelled,
         )
+        if keeping.latest is not None and not labelling.resume(keeping.latest):
+            log.warning("training starts over: what was labelled is not there any more")
+            keeping.start_over()
+        return labelling

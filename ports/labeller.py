@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 from attrs import field, frozen
@@ -52,4 +53,17 @@ class Labeller(Protocol):
 
     def positions(self, before: Array | None, rows: range) -> Array:
         """Return the positions *before*, and those of *rows* behind them."""
+        ...
+
+    def keep(self, positions: Array, folder: Path) -> None:
+        """
+        Write *positions* into *folder*, which is empty.
+
+        Raises:
+            OSError: There is no room, for instance.
+        """
+        ...
+
+    def kept(self, folder: Path) -> Array:
+        """Return the positions that were written into *folder*."""
         ...

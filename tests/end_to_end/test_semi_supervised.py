@@ -155,26 +155,33 @@ def test_nothing_unlabelled(backend, sender, semi_supervised):
     assert first == second
 
 
-def test_killed_in_a_round(kafka, backend, sender, semi_supervised, tmp_path):
-    """The next process trains anew, without reading the streams again."""
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_in_rounds(kafka, backend, sender, semi_supervised, tmp_path, how):
+    """Killed in every round, the job goes on there, to the same last digit."""
     arrays = digits(ALL)
     announced(kafka, sender, arrays)
     variables = {
         **semi_supervised,
         "RESULT_URL": backend.url,
         "STREAMFIT_STATE_DIR": str(tmp_path / "state"),
+        "STREAMFIT_CHECKPOINT_SECONDS": "0",
     }
 
-    death = dying_job.death(Phase.REPORTING, EPOCHS + 2, signal.SIGKILL)
-    with running(variables | death, dying_job.COMMAND) as job:
-        assert -signal.SIGKILL == job.wait()
-    second = run(variables)
+    code = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143}[how]
+    went_on = []
+    for epoch in (2, EPOCHS, EPOCHS):  # counted from where a process goes on
+        death = dying_job.death(Phase.REPORTING, epoch, how)
+        with running(variables | death, dying_job.COMMAND) as job:
+            assert code == job.wait()
+        went_on += job.logged("training goes on")
+    last = run(variables)
 
-    assert 0 == second.process.returncode
-    kept = second.logged("stream goes on where it was")
+    assert 0 == last.process.returncode
+    kept = last.logged("stream goes on where it was")
     assert [(LABELLED, []), (ALL - LABELLED, [])] == [
         (line["examples"], line["rest"]) for line in kept
     ]
+    assert 2 == len(went_on)
     assert_same_result(backend, plain(single(), arrays))
 
 

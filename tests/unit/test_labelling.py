@@ -85,3 +85,12 @@ def test_positions():
     first = labeller.positions(None, range(2, 5))
 
     assert [2, 3, 4, 9, 10] == labeller.positions(first, range(9, 11)).tolist()
+
+
+def test_kept(tmp_path):
+    """Another process finds the positions that one has kept."""
+    labeller = NumpyLabeller(0.5)
+
+    labeller.keep(POSITIONS, tmp_path)
+
+    assert POSITIONS.tolist() == NumpyLabeller(0.9).kept(tmp_path).tolist()

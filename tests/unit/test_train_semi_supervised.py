@@ -8,7 +8,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from adapters.formats import Formats
 from adapters.labelling import NumpyLabeller
@@ -23,6 +23,7 @@ from adapters.spool import SpoolFor, SpoolSettings
 from adapters.state import FolderJournal
 from domain.bad_records import BadRecordPolicy
 from domain.errors import Unavailable
+from domain.phases import Phase
 from domain.report import StreamCounts
 from domain.request import DeploymentId
 from domain.split import split_records
@@ -405,6 +406,30 @@ class Killed(BaseException):
     """Stands in for the end of a process."""
 
 
+def dying(epoch):
+    """Return what ends the process after so many epochs, before the last is kept."""
+    epochs = count(1)
+
+    def on_phase(phase):
+        if phase is Phase.REPORTING and next(epochs) == epoch:
+            raise Killed
+
+    return on_phase
+
+
+@frozen
+class Away:
+    """A broker that has ranges, and no records any more."""
+
+    broker: MemoryBroker
+
+    def resolve(self, ranges):
+        return self.broker.resolve(ranges)
+
+    def read(self, ranges):
+        raise Unavailable("away")
+
+
 class TestState:
     @pytest.fixture
     def run(self, job, tmp_path):
@@ -416,37 +441,97 @@ class TestState:
 
         return run
 
-    def test_killed_in_a_round(self, run, broker, backend, trainer, tmp_path):
-        """The next process trains anew, on streams that are not read again."""
+    @pytest.mark.parametrize("at", range(1, 13))
+    def test_killed(self, run, job, broker, backend, trainer, at):
+        """The next process goes on in the same round, with the labels of those before.
 
-        class Dying(FakeTrainer):
+        Streams are not read again.
+        """
+        order = NumpySampler(0, stratified=False).order
+        announce(broker, validation_rate=0.2, test_rate=0.1)
+        expected = job(order=order).run()
+        undisturbed = list(trainer.passes)
+        trainer.passes.clear()
+        backend.deliveries.clear()
+
+        with pytest.raises(Killed):
+            run(order=order, on_phase=dying(at))
+        away = broker
+        if at > 3:  # both streams have been read to their ends
+            away = Away(broker)
+        report = run(order=order, stream_source=away)
+
+        assert undisturbed[at - 1] == trainer.passes.pop(at - 1)  # was not kept
+        assert undisturbed == trainer.passes
+        (delivery,) = backend.deliveries
+        assert evolve(expected, training_time=0) == evolve(report, training_time=0)
+        assert delivery.model.endswith(b"trained for 12 epochs by FakeTrainer")
+
+    def test_killed_again_and_again(self, run, job, broker, backend, trainer):
+        """Labels of a round that was begun twice count once."""
+        announce(broker)
+        expected = job().run()
+        undisturbed = list(trainer.passes)
+        trainer.passes.clear()
+
+        for at in (4, 1, 1, 4, 1):
+            with pytest.raises(Killed):
+                run(on_phase=dying(at))
+        report = run()
+
+        assert undisturbed[-6:] == trainer.passes[-6:]
+        assert expected.labelled == report.labelled
+        assert expected.history == report.history
+        assert 2 == len(backend.deliveries)
+
+    def test_other_version(self, run, job, broker, trainer, tmp_path):
+        """A checkpoint that the trainer cannot use costs all rounds, not only one."""
+
+        class OtherVersion(Watching):
             def load(self, model):
                 loaded = super().load(model)
-                return DyingModel(loaded.content, self.epochs, self.workdir)
+                forgetful = OtherModel(loaded.content, self.epochs, self.workdir)
+                forgetful.passes = self.passes
+                return forgetful
 
-        class DyingModel(FakeModel):
-            def fit(self, training, *others):
-                super().fit(training, *others)
-                if self.trained > 6:
-                    raise Killed
+        class OtherModel(WatchingModel):
+            def fit(self, training, validation, on_epoch_end, checkpoints=None):
+                if checkpoints is not None and checkpoints.latest is not None:
+                    checkpoints.start_over()
+                super().fit(training, validation, on_epoch_end, checkpoints)
 
-        class Away:
-            resolve = broker.resolve
-
-            def read(self, ranges):
-                raise Unavailable("away")
-
-        announce(broker, validation_rate=0.2)
-        with pytest.raises(Killed):
-            run(trainer=Dying(3, tmp_path))
-
-        report = run(stream_source=Away())
+        announce(broker)
+        expected = job().run()
         undisturbed = list(trainer.passes)
+        with pytest.raises(Killed):
+            run(on_phase=dying(8))
+        trainer.passes.clear()
 
-        assert (2, 1, 1) == report.labelled
-        assert 12 == len(report.history)
-        assert 8 == len(undisturbed[0])
-        assert 1 == len(backend.deliveries)
+        report = run(trainer=OtherVersion(3, tmp_path, trainer.passes))
+
+        assert undisturbed == trainer.passes
+        assert expected.labelled == report.labelled
+        assert expected.history == report.history
+
+    def test_labels_lost(self, run, job, broker, trainer, tmp_path, caplog):
+        """Without what was labelled there is no going on: training begins anew."""
+        announce(broker)
+        expected = job().run()
+        undisturbed = list(trainer.passes)
+        with pytest.raises(Killed):
+            run(on_phase=dying(8))
+        trainer.passes.clear()
+        (marks,) = (tmp_path / "state").rglob("spool/marks")
+        marks.unlink()
+
+        with caplog.at_level(logging.WARNING):
+            report = run()
+
+        assert logged(
+            caplog, "training starts over: what was labelled is not there any more"
+        )
+        assert undisturbed == trainer.passes
+        assert expected.labelled == report.labelled
 
     def test_once(self, run, broker, backend, trainer):
         """A result that was accepted is not made again; others are others."""
