@@ -64,6 +64,7 @@ from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
 from domain.train_incrementally import TrainIncrementally
 from domain.train_semi_supervised import TrainSemiSupervised
+from domain.train_semi_supervised_live import TrainSemiSupervisedLive
 from ports import Journal
 
 
@@ -277,23 +278,37 @@ class Container(containers.DeclarativeContainer):
     semi_supervised_settings = providers.Singleton(
         load, SemiSupervisedSettings, environ
     )
-    semi_supervised = semi_supervised_settings.provided
+    semi_supervised: Mapping[str, object] = {
+        "stream_source": stream_source,
+        "split": split,
+        "trainer": semi_supervised_trainer,
+        "labeller": providers.Singleton(
+            NumpyLabeller, semi_supervised_settings.provided.confidence
+        ),
+        "order": providers.Singleton(semi_supervised_order, environ).provided.order,
+        "wants_confusion_matrix": settings.provided.wants_confusion_matrix,
+        "checkpoint_seconds": state_settings.provided.streamfit_checkpoint_seconds,
+    }
     train_semi_supervised = providers.Factory(
         TrainSemiSupervised,
         **common,
+        **semi_supervised,
         supervised=train_deployment.provided.serve,
-        stream_source=stream_source,
-        split=split,
-        trainer=semi_supervised_trainer,
-        labeller=providers.Singleton(NumpyLabeller, semi_supervised.confidence),
-        rounds=semi_supervised.unsupervised_rounds,
-        order=providers.Singleton(semi_supervised_order, environ).provided.order,
-        wants_confusion_matrix=settings.provided.wants_confusion_matrix,
-        checkpoint_seconds=state_settings.provided.streamfit_checkpoint_seconds,
+        rounds=semi_supervised_settings.provided.unsupervised_rounds,
+    )
+    train_semi_supervised_live = providers.Factory(
+        TrainSemiSupervisedLive,
+        **common,
+        **semi_supervised,
+        supervised=train_incrementally.provided.serve,
+        live_stream=live_stream,
+        pace=incremental_settings.provided.pace,
+        rule=providers.Callable(improvement_rule, environ),
     )
     job = providers.Selector(
         settings.provided.job,
         deployment=train_deployment,
         incrementally=train_incrementally,
         semi_supervised=train_semi_supervised,
+        semi_supervised_live=train_semi_supervised_live,
     )

@@ -138,7 +138,7 @@ class Settings:
     def job(self) -> str:
         """The use case of the training mode."""
         if self.case in INCREMENTAL_CASES:
-            return "incrementally"
+            return "semi_supervised_live" if self.unsupervised else "incrementally"
         return "semi_supervised" if self.unsupervised else "deployment"
 
     @property

@@ -16,7 +16,12 @@ from domain.allowance import Allowance
 from domain.errors import Unavailable
 from domain.improvement import ImprovementRule
 from domain.phases import Phase, PhaseListener
-from domain.progress import LiveProgress, LiveStreamProgress, TrainingProgress
+from domain.progress import (
+    LabellingProgress,
+    LiveProgress,
+    LiveStreamProgress,
+    TrainingProgress,
+)
 from domain.report import EpochMetrics, TrainingReport
 from ports import Dataset, ResultSink, Run, TrainableModel
 
@@ -47,6 +52,8 @@ class LiveTraining:
 
         every_time: Whether it is kept after every mini-batch, whatever that costs.
 
+        chained: Whether reports have the epochs of all mini-batches, not of the last.
+
         on_phase: Is told what begins.
 
         clock: Seconds from any fixed point.
@@ -60,6 +67,7 @@ class LiveTraining:
     every_time: bool
     on_phase: PhaseListener
     clock: Callable[[], float]
+    chained: bool = False
     _progress: TrainingProgress = field(factory=TrainingProgress, init=False)
     _live: LiveProgress | None = field(default=None, init=False)
     _kept: bool = field(default=True, init=False)
@@ -101,19 +109,60 @@ class LiveTraining:
         """How many it was trained on."""
         return self._live.mini_batches if self._live else 0
 
+    @property
+    def epochs(self) -> int:
+        """How many epochs it was trained for."""
+        return len(self._progress.history)
+
+    @property
+    def labelling(self) -> LabellingProgress:
+        """What it has labelled itself."""
+        return self._progress.labelling or LabellingProgress()
+
     def report(self, *, indefinite: bool = False) -> TrainingReport:
         """Return the metrics of the last mini-batch, and the time and counts of all."""
-        live = self._live
+        history, live = self._progress.history, self._live
+        labelling = self._progress.labelling
         return TrainingReport(
-            history=self._progress.history[-live.epochs :] if live else (),
+            history=history if self.chained or not live else history[-live.epochs :],
             test={},
             training_time=self._progress.seconds,
             stream=live.stream.counts if live else None,
             indefinite=indefinite,
+            labelled=labelling.counts if labelling else (),
         )
 
+    def begin(
+        self,
+        training: Dataset,
+        validation: Dataset | None,
+        stream: LiveStreamProgress,
+        labelling: LabellingProgress,
+    ) -> None:
+        """
+        Train on what is there before the stream, which is no mini-batch; see `fit`.
+
+        Args:
+            training: To fit the model on.
+
+            validation: To watch it with.
+
+            stream: Where the stream begins.
+
+            labelling: What is known before the model has labelled anything.
+        """
+        self._fit(training, validation)
+        self._live, self._kept = LiveProgress(stream), False
+        self._progress = evolve(self._progress, labelling=labelling)
+        if self.every_time or self._allowance.lasts():
+            self._keep()
+
     def fit(
-        self, training: Dataset, validation: Dataset | None, stream: LiveStreamProgress
+        self,
+        training: Dataset,
+        validation: Dataset | None,
+        stream: LiveStreamProgress,
+        labelling: LabellingProgress | None = None,
     ) -> None:
         """
         Train on a mini-batch, and hand the model in if it is better and wanted.
@@ -125,6 +174,8 @@ class LiveTraining:
 
             stream: How far the stream is behind them.
 
+            labelling: What the model has labelled itself, up to there.
+
         Raises:
             TrainingFailed: The examples do not suit the model.
 
@@ -132,6 +183,25 @@ class LiveTraining:
 
             DeploymentInvalid: It refused the model, or no such metric is measured.
         """
+        epochs = self._fit(training, validation)
+        self._progress = evolve(self._progress, labelling=labelling)
+        live = self._live or LiveProgress(stream)
+        live = evolve(
+            live,
+            stream=stream,
+            mini_batches=live.mini_batches + 1,
+            epochs=len(epochs),
+        )
+        live, better = self._judged(live, epochs, len(training))
+        self._live, self._kept = live, False
+        if better and self.endless:
+            self._live = evolve(live, undelivered=self.report(indefinite=True))
+            _to_the_end(self._hand_in)
+        elif self.every_time or self._allowance.lasts():
+            self._keep()
+
+    def _fit(self, training: Dataset, validation: Dataset | None) -> list[EpochMetrics]:
+        """Train, and return the new epochs."""
         before, epochs = self._progress, list[EpochMetrics]()
 
         def on_epoch_end(metrics: EpochMetrics) -> None:
@@ -142,23 +212,12 @@ class LiveTraining:
         self.on_phase(Phase.TRAINING)
         began = self.clock()
         self.model.fit(training, validation, on_epoch_end)
-        seconds = before.seconds + self.clock() - began
-        live = self._live or LiveProgress(stream)
-        live = evolve(
-            live,
-            stream=stream,
-            mini_batches=live.mini_batches + 1,
-            epochs=len(epochs),
+        self._progress = evolve(
+            before,
+            history=(*before.history, *epochs),
+            seconds=before.seconds + self.clock() - began,
         )
-        history = (*before.history, *epochs)
-        self._progress = evolve(before, history=history, seconds=seconds)
-        live, better = self._judged(live, epochs, len(training))
-        self._live, self._kept = live, False
-        if better and self.endless:
-            self._live = evolve(live, undelivered=self.report(indefinite=True))
-            _to_the_end(self._hand_in)
-        elif self.every_time or self._allowance.lasts():
-            self._keep()
+        return epochs
 
     def pass_over(self, stream: LiveStreamProgress) -> None:
         """Go on behind a mini-batch that leaves nothing to train on."""

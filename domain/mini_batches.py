@@ -182,21 +182,13 @@ class MiniBatches:
         if decoded.rejected:
             self._reject(records, decoded)
         if self.progress.opening is None and len(decoded.examples):
-            self.progress = evolve(self.progress, opening=_opening(records, decoded))
+            opening = Opening.of(records, decoded)
+            self.progress = evolve(self.progress, opening=opening)
         spool.append(decoded.examples)
 
     def _settle(self, opening: Opening) -> None:
         """Let the decoder see what settled the format, once more."""
-        key, value = bytes.fromhex(opening.key), bytes.fromhex(opening.value)
-        self.decoder.decode(
-            RecordBatch(
-                self.progress.position.topic,
-                0,
-                range(1),
-                BinaryColumn.pack([key]),
-                BinaryColumn.pack([value]),
-            )
-        )
+        self.decoder.decode(opening.records(self.progress.position.topic))
 
     def _reject(self, records: RecordBatch, decoded: Decoded) -> None:
         """Keep the bad ones among *records* elsewhere, if they are borne."""
@@ -209,13 +201,6 @@ class MiniBatches:
     def _bear(self, total: int) -> None:
         rejected = self.progress.counts.rejected
         self.bad_records.bear(rejected, total, self.progress.first_rejected)
-
-
-def _opening(records: RecordBatch, decoded: Decoded) -> Opening:
-    bad = {rejected.index for rejected in decoded.rejected}
-    good = next(index for index in range(len(records)) if index not in bad)
-    key, value = records.keys[good], records.values[good]
-    return Opening(bytes(key).hex(), bytes(value).hex())
 
 
 def _cut(records: RecordBatch, start: int, stop: int) -> RecordBatch:

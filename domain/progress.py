@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
-from domain.batches import RecordBatch
+from domain.batches import BinaryColumn, Decoded, RecordBatch
 from domain.offsets import OffsetRange
 from domain.report import History, StreamCounts, TrainingReport
 
@@ -103,6 +103,22 @@ class Opening:
 
     key: str
     value: str
+
+    @classmethod
+    def of(cls, records: RecordBatch, decoded: Decoded) -> Opening | None:
+        """Return the first of *records* that did decode, if there is one."""
+        bad = {rejected.index for rejected in decoded.rejected}
+        for index in range(len(records)):
+            if index not in bad:
+                key, value = records.keys[index], records.values[index]
+                return cls(bytes(key).hex(), bytes(value).hex())
+        return None
+
+    def records(self, topic: str) -> RecordBatch:
+        """Return it as the only record of a batch of *topic*."""
+        key, value = bytes.fromhex(self.key), bytes.fromhex(self.value)
+        columns = BinaryColumn.pack([key]), BinaryColumn.pack([value])
+        return RecordBatch(topic, 0, range(1), *columns)
 
 
 @frozen

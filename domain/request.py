@@ -48,6 +48,8 @@ class TrainingRequest:
 
         topic: The topic's name, if the message names that and no ranges: that is how a
             stream is announced that is still being written.
+
+        unlabelled_topic: The same of the records without labels.
     """
 
     ranges: tuple[RequestedRange, ...]
@@ -57,6 +59,7 @@ class TrainingRequest:
     total_msg: int | None = None
     unlabelled: tuple[RequestedRange, ...] = field(default=(), repr=False)
     topic: str | None = field(default=None, repr=False)  # the ranges name it, too
+    unlabelled_topic: str | None = field(default=None, repr=False)
 
 
 @frozen

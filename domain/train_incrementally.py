@@ -114,13 +114,30 @@ class TrainIncrementally:
         return serve_first(
             self.control_source,
             self.deployment_id,
-            lambda message: self._serve(untrained, outline, message),
+            lambda message: self.serve(untrained, outline, message),
         )
 
-    def _serve(
+    def serve(
         self, untrained: Path, outline: str, message: ControlMessage
     ) -> TrainingReport:
-        """Hand in the result that *message* asks for, once."""
+        """
+        Hand in the result that *message* asks for, once.
+
+        Args:
+            untrained: The deployment's model.
+
+            outline: What the trainer calls it.
+
+            message: Which stream to train on.
+
+        Returns:
+            The report, already accepted by the result sink.
+
+        Raises:
+            RequestRejected: There is no training on that; the next message may be.
+
+            Unavailable: A broker or back-end stayed away.
+        """
         request = message.open()
         topic = self._topic(request)
         self.on_phase(Phase.OPENING)

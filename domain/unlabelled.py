@@ -8,6 +8,7 @@ from attrs import define, evolve, field
 
 from domain.batches import BinaryColumn, Decoded, RecordBatch
 from domain.errors import StreamUnreadable
+from domain.progress import Opening
 from ports import Decoder
 
 
@@ -28,7 +29,7 @@ class FeaturesOnly(Decoder):
 
     decoder: Decoder
     labelled: Callable[[], Iterator[RecordBatch]]
-    _key: bytes | None = field(init=False, default=None)
+    _shown: Opening | None = field(init=False, default=None)
 
     def decode(self, records: RecordBatch) -> Decoded:
         """
@@ -37,26 +38,39 @@ class FeaturesOnly(Decoder):
         Raises:
             StreamUnreadable: There is no good labelled record.
         """
-        if self._key is None:
-            self._key = self._first_key()
-        count, width = len(records), len(self._key)
+        key = bytes.fromhex(self.example().key)
+        count, width = len(records), len(key)
         keys = BinaryColumn(
-            memoryview(self._key * count),
+            memoryview(key * count),
             range(width, width * count + 1, width) if width else [0] * count,
             width,
         )
         return self.decoder.decode(evolve(records, keys=keys))
 
-    def _first_key(self) -> bytes:
+    def example(self) -> Opening:
+        """
+        Return the labelled record that stands in for the others' keys.
+
+        Raises:
+            StreamUnreadable: There is no good one.
+        """
+        if self._shown is None:
+            self._shown = self._first()
+        return self._shown
+
+    def show(self, example: Opening) -> None:
+        """Take *example* for that record: the stream may have lost it by now."""
+        self.decoder.decode(example.records("labelled"))
+        self._shown = example
+
+    def _first(self) -> Opening:
         batches = self.labelled()
         try:
             for batch in batches:
                 if not len(batch):
                     continue
-                bad = {one.index for one in self.decoder.decode(batch).rejected}
-                for index in range(len(batch)):
-                    if index not in bad:
-                        return bytes(batch.keys[index])
+                if found := Opening.of(batch, self.decoder.decode(batch)):
+                    return found
         finally:
             if isinstance(batches, Generator):  # which holds connections
                 batches.close()

@@ -46,7 +46,8 @@ def parse_request(value: bytes | None) -> TrainingRequest:
             if body.unsupervised_topic
             else ()
         ),
-        topic=body.topic if _TOPIC.fullmatch(body.topic) else None,
+        topic=_bare(body.topic),
+        unlabelled_topic=_bare(body.unsupervised_topic),
     )
 
 
@@ -77,6 +78,11 @@ def parse_ranges(text: str, name: str = "topic") -> tuple[RequestedRange, ...]:
             f"{name}: {'; '.join(faults)} (the form is topic:partition:start:end)"
         )
     return tuple(ranges)
+
+
+def _bare(text: str | None) -> str | None:
+    """Return *text* if it is a topic's name and nothing else."""
+    return text if text and _TOPIC.fullmatch(text) else None
 
 
 def _parse_range(item: str) -> RequestedRange:

@@ -99,6 +99,24 @@ def single():
     return model
 
 
+def joined():
+    """Return a chain of two as one model of plain Keras, and the two."""
+    import tf_keras
+
+    edge, cloud = (
+        tf_keras.models.load_model(path, compile=False) for path in chain_files(2)
+    )
+    passed_on, prediction = edge(edge.input)
+    model = tf_keras.Model(edge.input, [prediction, cloud(passed_on)])
+    model.compile(
+        optimizer="adam",
+        loss=dict.fromkeys((edge.name, cloud.name), "sparse_categorical_crossentropy"),
+        metrics={edge.name: list(METRICS), cloud.name: list(METRICS)},
+        loss_weights=[0.25, 0.25],
+    )
+    return model, (edge, cloud)
+
+
 def assert_same_result(backend, expected):
     """Every loss and metric is Keras's own, to the last digit, round after round."""
     epochs, tested, counts = expected
@@ -187,8 +205,6 @@ def test_killed_in_rounds(kafka, backend, sender, semi_supervised, tmp_path, how
 
 def test_chain(kafka, httpserver, sender, semi_supervised):
     """Of a chain, the last sub-model's guesses count."""
-    import tf_keras
-
     backend, arrays = back_end(httpserver, 2), digits(ALL)
     announced(kafka, sender, arrays)
 
@@ -205,20 +221,10 @@ def test_chain(kafka, httpserver, sender, semi_supervised):
         }
     )
 
-    edge, cloud = (
-        tf_keras.models.load_model(path, compile=False) for path in chain_files(2)
-    )
-    passed_on, prediction = edge(edge.input)
-    joined = tf_keras.Model(edge.input, [prediction, cloud(passed_on)])
-    joined.compile(
-        optimizer="adam",
-        loss=dict.fromkeys((edge.name, cloud.name), "sparse_categorical_crossentropy"),
-        metrics={edge.name: list(METRICS), cloud.name: list(METRICS)},
-        loss_weights=[0.25, 0.25],
-    )
-    epochs, _, counts = plain(joined, arrays)
+    model, parts = joined()
+    epochs, _, counts = plain(model, arrays)
     assert 0 == job.process.returncode
-    for sub, model in zip(backend.parts, (edge, cloud), strict=True):
+    for sub, model in zip(backend.parts, parts, strict=True):
         (result,) = sub.results
         for name in ("loss", *METRICS):
             own = f"{model.name}_{name}"

@@ -72,12 +72,13 @@ def test_not_read_elsewhere():
     assert fingerprint(SET) != fingerprint({**SET, "CONFIDENCE": "0.8"})
 
 
-@pytest.mark.parametrize("case", ["2", "4", ""])
-def test_not_served(case):
-    """The modes in which it is not served say so, and what to do."""
-    environ = {**SET, "CASE": case, "STREAM_TIMEOUT": "60000"}
+def test_not_served():
+    """The platform of 2020 knows no such mode, and is told so."""
+    environ = {name: value for name, value in SET.items() if name != "CASE"}
 
-    with pytest.raises(SettingsInvalid, match=r"^UNSUPERVISED: .* only in case 1 or 3"):
+    with pytest.raises(
+        SettingsInvalid, match=r"^UNSUPERVISED: without CASE .* set CASE"
+    ):
         check_environment(environ)
     with pytest.raises(SettingsInvalid):
         is_semi_supervised(environ)
@@ -88,6 +89,8 @@ def test_not_served(case):
     [
         ({}, "semi_supervised"),
         ({"CASE": "3"}, "semi_supervised"),
+        ({"CASE": "2"}, "semi_supervised_live"),
+        ({"CASE": "4"}, "semi_supervised_live"),
         ({"UNSUPERVISED": "False"}, "deployment"),
     ],
 )

@@ -8,7 +8,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from attrs import define, evolve, field, frozen
+from attrs import evolve
 
 from adapters.formats import Formats
 from adapters.labelling import NumpyLabeller
@@ -22,58 +22,17 @@ from adapters.sampling import NumpySampler
 from adapters.spool import SpoolFor, SpoolSettings
 from adapters.state import FolderJournal
 from domain.bad_records import BadRecordPolicy
-from domain.errors import Unavailable
-from domain.phases import Phase
 from domain.report import StreamCounts
 from domain.request import DeploymentId
 from domain.split import split_records
 from domain.train_deployment import TrainDeployment
 from domain.train_semi_supervised import TrainSemiSupervised
 from tests.builders import RAW_CONFIG, control_message
+from tests.watching import Away, Killed, Watching, WatchingModel, dying, values
 
 KEY = b"\x07"
 UNLABELLED = [5.75, 6.5, 7.25, 8.75]
 """Classes 5 to 8, of which the fake is sure after 3, 6, 9 and 3 epochs."""
-
-
-def values(*firsts):
-    """Encode examples of two numbers each, the second being 0."""
-    return [np.array([first, 0], "<f4").tobytes() for first in firsts]
-
-
-@define
-class Watching(FakeTrainer):
-    """A trainer that remembers what its models were trained on, pass by pass."""
-
-    passes: list[list[tuple[float, float]]] = field(factory=list)
-
-    def load(self, model):
-        loaded = super().load(model)
-        watching = WatchingModel(
-            loaded.content, self.epochs, self.workdir, loaded.trained
-        )
-        watching.passes = self.passes
-        return watching
-
-
-class WatchingModel(FakeModel):
-    def fit(self, training, validation, on_epoch_end, checkpoints=None):
-        def seen(metrics):
-            epoch = (self.trained - 1) % self.epochs
-            self.passes.append(
-                [
-                    (float(x), float(y))
-                    for batch in training.batches(3, epoch)
-                    for x, y in zip(
-                        np.asarray(batch.features)[:, 0],
-                        np.asarray(batch.labels).reshape(len(batch)),
-                        strict=True,
-                    )
-                ]
-            )
-            on_epoch_end(metrics)
-
-        super().fit(training, validation, seen, checkpoints)
 
 
 @pytest.fixture
@@ -400,34 +359,6 @@ class TestUnlabelled:
         (skipped,) = logged(caplog, "control message skipped")
         assert "labels of uint8 and shape (2,)" in skipped.reason
         assert 1 == len(backend.deliveries)
-
-
-class Killed(BaseException):
-    """Stands in for the end of a process."""
-
-
-def dying(epoch):
-    """Return what ends the process after so many epochs, before the last is kept."""
-    epochs = count(1)
-
-    def on_phase(phase):
-        if phase is Phase.REPORTING and next(epochs) == epoch:
-            raise Killed
-
-    return on_phase
-
-
-@frozen
-class Away:
-    """A broker that has ranges, and no records any more."""
-
-    broker: MemoryBroker
-
-    def resolve(self, ranges):
-        return self.broker.resolve(ranges)
-
-    def read(self, ranges):
-        raise Unavailable("away")
 
 
 class TestState:

@@ -1,0 +1,371 @@
+"""
+The job where records without labels are still coming: label them as they come.
+
+The model is trained on the labelled stream.  Then it says what it sees in mini-batch
+after mini-batch of the others; what it is sure of joins the training part for good, and
+it is trained again, until it is sure of nothing in a mini-batch, or nothing comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+
+from attrs import asdict, evolve, field, frozen
+
+from domain.bad_records import BadRecordPolicy
+from domain.batches import Array
+from domain.errors import MalformedRequest
+from domain.identity import identity
+from domain.improvement import ImprovementRule
+from domain.intake import Intake
+from domain.live_training import LiveTraining
+from domain.mini_batches import MiniBatch, MiniBatches, Pace
+from domain.phases import Phase, PhaseListener, log_phase
+from domain.progress import LabellingProgress, LiveStreamProgress
+from domain.reading import Reading
+from domain.remarks import log_stream, warn_of_empty_parts
+from domain.report import TrainingReport
+from domain.request import ControlMessage, DeploymentId, TrainingRequest
+from domain.selection import Rows, Selection
+from domain.serving import hand_in_once, serve_first
+from domain.split import SplitRule
+from domain.training_part import TrainingPart, labelled_parts
+from domain.unlabelled import FeaturesOnly
+from ports import (
+    ControlSource,
+    Dataset,
+    DecoderFactory,
+    Journal,
+    Labeller,
+    LiveStream,
+    ModelRepository,
+    RejectedRecords,
+    ResultSink,
+    Run,
+    Sampler,
+    SpoolFactory,
+    StreamSource,
+    Trainer,
+)
+
+log = logging.getLogger(__name__)
+
+
+@frozen
+class TrainSemiSupervisedLive:
+    """
+    Train one deployment's model on labelled records and on a stream of others.
+
+    Attributes:
+        supervised: Serves a message without unlabelled records, given the untrained
+            model, its outline and the message.
+
+        split: How the labelled stream is shared out.
+
+        labeller: Says which guesses become labels.
+
+        pace: When a mini-batch is complete, and when the stream has ended.
+
+        rule: When a model is better; needed if the stream never ends.
+
+        sampler: Which labelled examples the parts get, if not those that follow each
+            other.
+
+        order: Returns positions of the training part in the order of an epoch, which
+            counts on from mini-batch to mini-batch.
+
+        wants_confusion_matrix: Whether the platform asked for one.
+
+        checkpoint_seconds: 0 for a checkpoint after every mini-batch, whatever it
+            costs.
+
+        on_phase: Is told what the job begins with.
+
+        clock: Seconds from any fixed point.
+    """
+
+    supervised: Callable[[Path, str, ControlMessage], TrainingReport]
+    deployment_id: DeploymentId
+    control_source: ControlSource
+    stream_source: StreamSource
+    live_stream: LiveStream
+    decoder_for: DecoderFactory
+    spool_for: SpoolFactory
+    split: SplitRule
+    model_repository: ModelRepository
+    trainer: Trainer
+    result_sink: ResultSink
+    journal: Journal
+    labeller: Labeller
+    pace: Pace
+    rule: ImprovementRule | None = None
+    fingerprint: str = ""
+    bad_records: BadRecordPolicy = field(factory=BadRecordPolicy)
+    rejected_records: RejectedRecords | None = None
+    sampler: Sampler | None = None
+    order: Callable[[Array, int], Array] = lambda positions, _: positions
+    wants_confusion_matrix: bool = False
+    checkpoint_seconds: float = 60.0
+    on_phase: PhaseListener = log_phase
+    clock: Callable[[], float] = time.perf_counter
+
+    def run(self) -> TrainingReport:
+        """
+        Work through the control topic until one stream has been trained on to its end.
+
+        Returns:
+            The report, already accepted by the result sink.
+
+        Raises:
+            Unavailable: A broker or back-end stayed away.
+
+            DeploymentInvalid: Nothing that may come on the control topic can help.
+        """
+        self.on_phase(Phase.FETCHING)
+        untrained = self.model_repository.fetch()
+        # A broken model fails now, not after the wait.
+        outline = self.trainer.inspect(untrained)
+        self.on_phase(Phase.WAITING)
+        return serve_first(
+            self.control_source,
+            self.deployment_id,
+            lambda message: self._serve(untrained, outline, message),
+        )
+
+    def _serve(
+        self, untrained: Path, outline: str, message: ControlMessage
+    ) -> TrainingReport:
+        """Hand in the result that *message* asks for, once."""
+        request = message.open()
+        if not request.unlabelled:
+            log.info("no unlabelled records: training is supervised")
+            return self.supervised(untrained, outline, message)
+        topic = self._topic(request)
+        self.on_phase(Phase.OPENING)
+        run = self.journal.run(
+            identity(
+                self.deployment_id,
+                request,
+                outline,
+                untrained if self.model_repository.repeats else None,
+                f"{self.fingerprint} {topic}",
+            )
+        )
+        return hand_in_once(
+            run,
+            lambda: self._train(
+                run.keep_model(untrained), request, run, topic, message.timestamp
+            ),
+            self.result_sink,
+            self.on_phase,
+        )
+
+    def _topic(self, request: TrainingRequest) -> str:
+        """Return the topic to follow."""
+        if request.unlabelled_topic is None:
+            raise MalformedRequest(
+                f"unsupervised_topic: {', '.join(map(str, request.unlabelled))} is a "
+                "range; to label a stream as it comes, name the topic alone (CASE 1 "
+                "and 3 take ranges)"
+            )
+        if self.pace.timeout is None and not request.validation_rate:
+            raise MalformedRequest(
+                "validation_rate 0: which models are better is told by validation, "
+                "and without an end (STREAM_TIMEOUT -1) no others are handed in"
+            )
+        return request.unlabelled_topic
+
+    def _train(
+        self,
+        untrained: Path,
+        request: TrainingRequest,
+        run: Run,
+        topic: str,
+        announced: int,
+    ) -> tuple[TrainingReport, Path]:
+        """Train on the labelled stream, and on *topic* from the announcement on."""
+        decoder = self.decoder_for(request.decoder)
+        reading = Reading(
+            self.stream_source, self.spool_for, self.bad_records, self.rejected_records
+        )
+        self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
+        self.on_phase(Phase.READING)
+        folder = run.folder / "spool" if run.folder else None
+        with reading.begin(request, decoder, folder) as labelled:
+            rows = labelled.finish()
+            log_stream(labelled, request)
+            split = self.split(request, rows)
+            warn_of_empty_parts(request, split, rows)
+            part, validation, test = labelled_parts(
+                labelled, split, self.labeller, self.sampler
+            )
+            self.on_phase(Phase.LOADING)
+            training = LiveTraining(
+                run=run,
+                model=self.trainer.load(untrained),
+                result_sink=self.result_sink,
+                rule=self.rule,
+                endless=self.pace.timeout is None,
+                every_time=not self.checkpoint_seconds,
+                on_phase=self.on_phase,
+                clock=self.clock,
+                chained=True,
+            )
+            features_only = FeaturesOnly(
+                self.decoder_for(request.decoder),
+                lambda: self.stream_source.read(
+                    self.stream_source.resolve(request.ranges)
+                ),
+            )
+            progress = self._resume(run, training, part, features_only)
+            if progress is None:
+                progress = LiveStreamProgress(self.live_stream.begin(topic, announced))
+                training.begin(
+                    self._selection(part, training),
+                    validation,
+                    progress,
+                    LabellingProgress(example=features_only.example()),
+                )
+            self._follow(training, part, validation, features_only, progress)
+            return self._result(training, test, labelled)
+
+    def _resume(
+        self,
+        run: Run,
+        training: LiveTraining,
+        part: TrainingPart,
+        features_only: FeaturesOnly,
+    ) -> LiveStreamProgress | None:
+        """Go on where another process was, if there is a way."""
+        latest = run.checkpoint()
+        if latest is None or (labelling := latest.progress.labelling) is None:
+            return None
+        if not part.resume(labelling.rows):
+            log.warning("training starts over: what was labelled is not there any more")
+            return None
+        progress = training.resume()
+        if progress is None:
+            part.resume(())
+        elif labelling.example is not None:
+            features_only.show(labelling.example)
+        return progress
+
+    def _selection(self, part: TrainingPart, training: LiveTraining) -> Selection:
+        """Return the examples to train on, in the orders of the next epochs."""
+        epochs = training.epochs
+        return Selection(
+            part.stream.spool,
+            part.positions,
+            lambda rows, n: self.order(rows, epochs + n),
+        )
+
+    def _follow(
+        self,
+        training: LiveTraining,
+        part: TrainingPart,
+        validation: Dataset | None,
+        features_only: FeaturesOnly,
+        progress: LiveStreamProgress,
+    ) -> None:
+        """Label and train until the stream, or what can be labelled, ends."""
+        stream = self.live_stream.follow(progress.position)
+        mini_batches = MiniBatches(
+            stream=stream,
+            progress=progress,
+            pace=self.pace,
+            decoder=features_only,
+            spool_for=self.spool_for,
+            bad_records=self.bad_records,
+            rejected_records=self.rejected_records,
+            clock=self.clock,
+        )
+        log.info(
+            "stream is followed",
+            extra={
+                "topic": progress.position.topic,
+                "offsets": dict(progress.position.offsets),
+            },
+        )
+        try:
+            while (mini_batch := self._next(mini_batches, training)) is not None:
+                with closing(mini_batch.spool):
+                    if not self._learn(training, part, validation, mini_batch):
+                        break
+        finally:
+            if isinstance(stream, Generator):  # which holds connections
+                stream.close()
+        counts = mini_batches.progress.counts
+        log.info("stream has ended", extra=asdict(counts))
+
+    def _next(
+        self, mini_batches: MiniBatches, training: LiveTraining
+    ) -> MiniBatch | None:
+        """Wait for a mini-batch; whoever is stopped meanwhile keeps the training."""
+        self.on_phase(Phase.READING)
+        try:
+            return mini_batches.next()
+        except SystemExit:
+            training.keep()
+            raise
+
+    def _learn(
+        self,
+        training: LiveTraining,
+        part: TrainingPart,
+        validation: Dataset | None,
+        mini_batch: MiniBatch,
+    ) -> bool:
+        """Label what the model is sure of; say whether it was sure of anything."""
+        spool = mini_batch.spool
+        if not len(spool):  # nothing but bad records
+            training.pass_over(mini_batch.progress)
+            return True
+        rows = range(len(spool))
+        choice = self.labeller.choose(
+            self.labeller.positions(None, rows),
+            training.model.classify(Rows(spool, rows)),
+            part.stream.spool.element_spec.label,
+        )
+        count = len(choice.positions)
+        log.info(
+            "examples labelled",
+            extra={
+                "mini_batch": training.mini_batches + 1,
+                "labelled": count,
+                "remaining": len(choice.rest),
+            },
+        )
+        if not count:
+            return False
+        part.add(choice, spool)
+        before = training.labelling
+        training.fit(
+            self._selection(part, training),
+            validation,
+            mini_batch.progress,
+            evolve(before, counts=(*before.counts, count), rows=part.rows),
+        )
+        return True
+
+    def _result(
+        self, training: LiveTraining, test: Dataset | None, labelled: Intake
+    ) -> tuple[TrainingReport, Path]:
+        """Return the report of the whole training, and its model."""
+        self.on_phase(Phase.EVALUATING)
+        model = training.model
+        report = evolve(
+            training.report(),
+            test=model.evaluate(test) if test else {},
+            confusion_matrix=(
+                model.confusion_matrix(test)
+                if test and self.wants_confusion_matrix
+                else None
+            ),
+            stream=labelled.counts,
+        )
+        self.on_phase(Phase.SAVING)
+        return report, model.save()
