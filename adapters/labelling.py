@@ -52,7 +52,8 @@ class NumpyLabeller(Labeller):
 
     def kept(self, folder: Path) -> Array:
         """See Labeller."""
-        return np.load(folder / _POSITIONS, allow_pickle=False)
+        positions: np.ndarray = np.load(folder / _POSITIONS, allow_pickle=False)
+        return positions
 
 
 def _labels(classes: np.ndarray, label: TensorSpec) -> np.ndarray:

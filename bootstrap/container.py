@@ -59,7 +59,7 @@ from bootstrap.modes import (
 )
 from bootstrap.semi_supervised import SemiSupervisedSettings
 from bootstrap.settings import Settings, load
-from domain.phases import log_phase
+from domain.events import ignore
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
 from domain.train_incrementally import TrainIncrementally
@@ -234,7 +234,7 @@ class Container(containers.DeclarativeContainer):
 
     # The job
 
-    on_phase = providers.Object(log_phase)
+    on_event = providers.Object(ignore)
     split = providers.Selector(
         settings.provided.dialect.value,
         current=providers.Object(split_records),
@@ -254,7 +254,7 @@ class Container(containers.DeclarativeContainer):
         "bad_records": bad_records.policy,
         "rejected_records": rejected_records,
         "sampler": sampler,
-        "on_phase": on_phase,
+        "on_event": on_event,
     }
     train_deployment = providers.Factory(
         TrainDeployment,

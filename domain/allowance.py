@@ -21,11 +21,13 @@ class Allowance:
 
     Attributes:
         clock: Seconds from any fixed point.
+
+        cost: Seconds that it took the last time.
     """
 
     clock: Callable[[], float]
+    cost: float = field(default=_FIRST_COST, init=False)
     _spent_at: float = field(init=False)
-    _cost: float = field(default=_FIRST_COST, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._spent_at = self.clock()
@@ -33,7 +35,7 @@ class Allowance:
     def lasts(self, seconds: float = 0.0) -> bool:
         """Whether it will do by now, and so many *seconds* have passed."""
         since = self.clock() - self._spent_at
-        return since >= self._cost / _SHARE and since >= seconds
+        return since >= self.cost / _SHARE and since >= seconds
 
     @contextmanager
     def spent(self) -> Iterator[None]:
@@ -43,4 +45,4 @@ class Allowance:
             yield
         finally:
             self._spent_at = self.clock()
-            self._cost = self._spent_at - began
+            self.cost = self._spent_at - began

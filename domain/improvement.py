@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from domain.errors import DeploymentInvalid
 from domain.report import EpochMetrics
+
+
+@frozen
+class Judgement:
+    """
+    Whether a model is better than the ones before.
+
+    Attributes:
+        value: The monitored metric; None if there is none, or it is no number.
+
+        reference: What it was compared with, if there was anything.
+
+        better: Whether it is better.
+
+        told: All that for the log.
+    """
+
+    value: float | None = None
+    reference: float | None = None
+    better: bool = False
+    told: Mapping[str, object] = field(factory=lambda: {"better": False})
 
 
 @frozen
@@ -46,6 +68,21 @@ class ImprovementRule:
             raise DeploymentInvalid(
                 f"the monitored metric {self.metric!r} is none of {', '.join(known)}"
             )
+
+    def judge(
+        self, epochs: Sequence[EpochMetrics], reference: float | None
+    ) -> Judgement:
+        """Compare what *epochs* came to with *reference*, if there is one."""
+        value = self.value(epochs)
+        if value is None or not math.isfinite(value):
+            return Judgement()
+        told: dict[str, object] = {f"val_{self.metric}": value}
+        better = False
+        if reference is not None:
+            difference = self.difference(value, reference)
+            told |= {"reference": reference, "difference": difference}
+            better = self.improves(value, reference)
+        return Judgement(value, reference, better, {**told, "better": better})
 
     def difference(self, value: float, reference: float) -> float:
         """Return by how much *value* is better than *reference*; below 0 is worse."""

@@ -13,9 +13,10 @@ from attrs import define, evolve, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import Decoded, ElementSpec, ExampleBatch, RecordBatch
+from domain.events import Listener, ignore
 from domain.offsets import OffsetRange
 from domain.progress import StreamProgress, behind, is_of
-from domain.rejecting import set_aside, told
+from domain.rejecting import records_read, set_aside, told
 from domain.report import StageSeconds, StreamCounts
 from ports import Decoder, RejectedRecords, Spool
 
@@ -48,6 +49,8 @@ class Intake:
 
         rejected_records: Where bad ones are kept, if the policy diverts them.
 
+        on_event: Is told of records, on the reading thread.
+
         clock: Seconds from any fixed point.
     """
 
@@ -57,6 +60,7 @@ class Intake:
     spool: Spool
     bad_records: BadRecordPolicy
     rejected_records: RejectedRecords | None = None
+    on_event: Listener = ignore
     clock: Callable[[], float] = time.perf_counter
     _seconds: StageSeconds = field(factory=StageSeconds, init=False)
     _examples: int = field(init=False)
@@ -193,6 +197,7 @@ class Intake:
             first, last = batch.offsets[0], batch.offsets[-1]
             self._opening = evolve(place, start=first, end=last + 1)
         self._keep(decoded.examples)
+        self.on_event(records_read(batch, decoded))
         if self._rest:  # else the end is next, if it turns out well
             self._note(self._rest)
 

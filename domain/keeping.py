@@ -10,7 +10,8 @@ from attrs import define, field
 
 from domain.allowance import Allowance
 from domain.errors import Unavailable
-from domain.phases import Phase, PhaseListener
+from domain.events import CheckpointKept, EpochEnded, Listener, ignore
+from domain.phases import Phase
 from domain.progress import LabellingProgress, TrainingProgress
 from domain.report import EpochMetrics, History
 from ports import Checkpoint, Checkpoints, EpochListener, ResultSink, Run
@@ -33,12 +34,15 @@ class Keeping(Checkpoints):
             opportunity, whatever it costs.
 
         clock: Seconds from any fixed point.
+
+        on_event: Is told of checkpoints.
     """
 
     run: Run
     examples: int
     every: float
     clock: Callable[[], float]
+    on_event: Listener = ignore
     _latest: Checkpoint | None = field(init=False)
     _history: list[EpochMetrics] = field(init=False)
     _before: float = field(init=False)
@@ -100,6 +104,8 @@ class Keeping(Checkpoints):
             log.warning("checkpoint not kept", extra={**extra, "reason": str(reason)})
         else:
             log.debug("checkpoint kept", extra=extra)
+            kept = CheckpointKept(len(self._history), self._allowance.cost)
+            self.on_event(kept)
 
     def start_over(self) -> None:
         """Forget what was kept; see Checkpoints."""
@@ -109,13 +115,14 @@ class Keeping(Checkpoints):
 
 
 def epoch_listener(
-    keeping: Keeping, sink: ResultSink, on_phase: PhaseListener
+    keeping: Keeping, sink: ResultSink, on_event: Listener
 ) -> EpochListener:
     """Return what adds every epoch to *keeping*, logs it and tells *sink* of it."""
 
     def on_epoch_end(metrics: EpochMetrics) -> None:
-        on_phase(Phase.REPORTING)
+        on_event(Phase.REPORTING)
         keeping.add(metrics)
+        on_event(EpochEnded(len(keeping.history), metrics))
         log.info(
             "epoch ended",
             extra={

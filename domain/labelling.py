@@ -9,6 +9,7 @@ from pathlib import Path
 from attrs import define, evolve, field, frozen
 
 from domain.batches import Array
+from domain.events import ExamplesLabelled, Listener, ignore
 from domain.intake import Intake
 from domain.keeping import Keeping
 from domain.progress import LabellingProgress
@@ -41,6 +42,8 @@ class Labelling:
         part: What it is trained on; gets what is labelled.
 
         unlabelled: All the others.
+
+        on_event: Is told what happens.
     """
 
     labeller: Labeller
@@ -48,6 +51,7 @@ class Labelling:
     model: TrainableModel
     part: TrainingPart
     unlabelled: Intake
+    on_event: Listener = ignore
     _counts: list[int] = field(factory=list, init=False)
     _rest: Array | None = field(default=None, init=False)
     _epochs: int = field(default=0, init=False)
@@ -122,6 +126,7 @@ class Labelling:
                 "remaining": len(choice.rest),
             },
         )
+        self.on_event(ExamplesLabelled(len(self._counts) + 1, count, len(choice.rest)))
         if count:
             self._counts.append(count)
             self.part.add(choice, self.unlabelled.spool)

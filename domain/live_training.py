@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,15 @@ from attrs import define, evolve, field
 
 from domain.allowance import Allowance
 from domain.errors import Unavailable
-from domain.improvement import ImprovementRule
-from domain.phases import Phase, PhaseListener
+from domain.events import (
+    CheckpointKept,
+    EpochEnded,
+    Listener,
+    MiniBatchTrained,
+    ResultDelivered,
+)
+from domain.improvement import ImprovementRule, Judgement
+from domain.phases import Phase
 from domain.progress import (
     LabellingProgress,
     LiveProgress,
@@ -54,7 +60,7 @@ class LiveTraining:
 
         chained: Whether reports have the epochs of all mini-batches, not of the last.
 
-        on_phase: Is told what begins.
+        on_event: Is told what happens.
 
         clock: Seconds from any fixed point.
     """
@@ -65,7 +71,7 @@ class LiveTraining:
     rule: ImprovementRule | None
     endless: bool
     every_time: bool
-    on_phase: PhaseListener
+    on_event: Listener
     clock: Callable[[], float]
     chained: bool = False
     _progress: TrainingProgress = field(factory=TrainingProgress, init=False)
@@ -205,13 +211,14 @@ class LiveTraining:
         before, epochs = self._progress, list[EpochMetrics]()
 
         def on_epoch_end(metrics: EpochMetrics) -> None:
-            self.on_phase(Phase.REPORTING)
+            self.on_event(Phase.REPORTING)
             epochs.append(metrics)
+            self.on_event(EpochEnded(len(before.history) + len(epochs), metrics))
             self.result_sink.report_progress((*before.history, *epochs))
 
-        self.on_phase(Phase.TRAINING)
+        self.on_event(Phase.TRAINING)
         began = self.clock()
-        self.model.fit(training, validation, on_epoch_end)
+        self.model.fit(training, validation, on_epoch_end, None, self.on_event)
         self._progress = evolve(
             before,
             history=(*before.history, *epochs),
@@ -233,35 +240,34 @@ class LiveTraining:
         self, live: LiveProgress, epochs: list[EpochMetrics], rows: int
     ) -> tuple[LiveProgress, bool]:
         """Return the new reference, and whether the model is better than before."""
-        last = epochs[-1] if epochs else EpochMetrics({})
-        extra: dict[str, object] = {
-            "mini_batch": live.mini_batches,
-            "rows": rows,
-            "training": dict(last.training),
-            "validation": dict(last.validation),
-        }
-        value = self.rule.value(epochs) if self.rule else None
-        better = False
         if self.rule and self.endless:
             self.rule.require(epochs)
-        if self.rule and value is not None and math.isfinite(value):
-            extra[f"val_{self.rule.metric}"] = value
-            if live.reference is None:
-                live = evolve(live, reference=value)
-            else:
-                difference = self.rule.difference(value, live.reference)
-                extra |= {"reference": live.reference, "difference": difference}
-                better = self.rule.improves(value, live.reference)
-                if better and self.endless:
-                    live = evolve(
-                        live, reference=value, improvements=live.improvements + 1
-                    )
-        log.info("mini-batch trained", extra={**extra, "better": better})
-        return live, better
+        found = self.rule.judge(epochs, live.reference) if self.rule else Judgement()
+        trained = MiniBatchTrained(
+            live.mini_batches, rows, found.value, found.reference, found.better
+        )
+        self.on_event(trained)
+        last = epochs[-1] if epochs else EpochMetrics({})
+        log.info(
+            "mini-batch trained",
+            extra={
+                "mini_batch": live.mini_batches,
+                "rows": rows,
+                "training": dict(last.training),
+                "validation": dict(last.validation),
+                **found.told,
+            },
+        )
+        if found.value is not None and live.reference is None:
+            live = evolve(live, reference=found.value)
+        elif found.better and self.endless:
+            improvements = live.improvements + 1
+            live = evolve(live, reference=found.value, improvements=improvements)
+        return live, found.better
 
     def _hand_in(self) -> None:
         """Make a better model safe, and deliver it."""
-        self.on_phase(Phase.KEEPING)
+        self.on_event(Phase.KEEPING)
         self._keep()
         self._deliver(self._write)
 
@@ -269,12 +275,13 @@ class LiveTraining:
         """Deliver what is undelivered, and note it; *write* keeps the same model."""
         if self._live is None or self._live.undelivered is None:
             return
-        self.on_phase(Phase.SAVING)
+        self.on_event(Phase.SAVING)
         model = self.model.save()
-        self.on_phase(Phase.DELIVERING)
+        self.on_event(Phase.DELIVERING)
         self.result_sink.deliver(self._live.undelivered, model)
+        self.on_event(ResultDelivered(self._live.undelivered))
         _remove(model)  # there may be any number of them
-        self.on_phase(Phase.FINISHING)
+        self.on_event(Phase.FINISHING)
         self._live = evolve(self._live, undelivered=None)
         self._keep(write)
         extra = {"improvements": self._live.improvements}
@@ -293,6 +300,7 @@ class LiveTraining:
         else:
             self._kept = True
             log.debug("checkpoint kept", extra=extra)
+            self.on_event(CheckpointKept(self.epochs, self._allowance.cost))
 
     def _write(self, folder: Path) -> None:
         (folder / _MODEL).mkdir()

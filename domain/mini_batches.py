@@ -9,8 +9,9 @@ from attrs import define, evolve, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import BinaryColumn, Decoded, RecordBatch
+from domain.events import Listener, ignore
 from domain.progress import LivePosition, LiveStreamProgress, Opening
-from domain.rejecting import set_aside, told
+from domain.rejecting import records_read, set_aside, told
 from domain.report import StreamCounts
 from ports import Decoder, Followed, RejectedRecords, Spool, SpoolFactory
 
@@ -79,6 +80,8 @@ class MiniBatches:
         rejected_records: Where bad ones are kept, if the policy diverts them.
 
         clock: Seconds from any fixed point.
+
+        on_event: Is told what comes.
     """
 
     stream: Iterator[Followed]
@@ -89,6 +92,7 @@ class MiniBatches:
     bad_records: BadRecordPolicy
     rejected_records: RejectedRecords | None
     clock: Callable[[], float]
+    on_event: Listener = ignore
     _silence: float = field(default=0.0, init=False)
     _left: Followed | None = field(default=None, init=False)
 
@@ -185,6 +189,7 @@ class MiniBatches:
             opening = Opening.of(records, decoded)
             self.progress = evolve(self.progress, opening=opening)
         spool.append(decoded.examples)
+        self.on_event(records_read(records, decoded))
 
     def _settle(self, opening: Opening) -> None:
         """Let the decoder see what settled the format, once more."""

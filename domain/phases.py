@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from enum import StrEnum
-
-log = logging.getLogger(__name__)
 
 
 class Phase(StrEnum):
@@ -30,12 +26,3 @@ class Phase(StrEnum):
     DELIVERING = "delivering the result"
     FINISHING = "noting the delivery"
     DONE = "done"
-
-
-PhaseListener = Callable[[Phase], None]
-"""Called when a phase begins, on the thread of the job."""
-
-
-def log_phase(phase: Phase) -> None:
-    """Say what the job begins with."""
-    log.debug("phase", extra={"phase": str(phase)})

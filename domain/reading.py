@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.errors import StreamUnreadable
+from domain.events import Listener, StreamOpened, ignore
 from domain.intake import Intake
 from domain.offsets import OffsetRange, RequestedRange
 from domain.progress import StreamProgress
@@ -33,12 +34,15 @@ class Reading:
         bad_records: How many of their records may be bad.
 
         rejected_records: Where bad ones are kept, if the policy diverts them.
+
+        on_event: Is told what happens.
     """
 
     source: StreamSource
     spool_for: SpoolFactory
     bad_records: BadRecordPolicy = field(factory=BadRecordPolicy)
     rejected_records: RejectedRecords | None = None
+    on_event: Listener = ignore
 
     def begin(
         self, request: TrainingRequest, decoder: Decoder, folder: Path | None
@@ -60,6 +64,7 @@ class Reading:
             Unavailable: The broker stayed away.
         """
         spool, progress = open_stream(request, self.source, self.spool_for, folder)
+        self.on_event(StreamOpened(progress.rest, progress.counts))
         return Intake(
             read=partial(self.source.read, progress.rest),
             progress=progress,
@@ -67,6 +72,7 @@ class Reading:
             spool=spool,
             bad_records=self.bad_records,
             rejected_records=self.rejected_records,
+            on_event=self.on_event,
         )
 
 

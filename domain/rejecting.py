@@ -1,4 +1,4 @@
-"""What becomes of records that do not decode, and are borne."""
+"""What became of records: some decoded, others did not and are borne."""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ import logging
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import Decoded, RecordBatch
+from domain.events import RecordsRead
 from ports import RejectedRecords
 
 log = logging.getLogger(__name__)
+
+
+def records_read(batch: RecordBatch, decoded: Decoded) -> RecordsRead:
+    """Return what there is to tell of a *batch* that was decoded."""
+    return RecordsRead(
+        topic=batch.topic,
+        partition=batch.partition,
+        first=batch.offsets[0],
+        last=batch.offsets[-1],
+        records=len(batch),
+        rejected=len(decoded.rejected),
+        size=len(batch.keys.data) + len(batch.values.data),
+    )
 
 
 def told(batch: RecordBatch, decoded: Decoded) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from attrs import asdict
+from attrs import asdict, evolve
 
+from domain.events import Listener, PartsCut, StreamRead
 from domain.intake import Intake
 from domain.request import TrainingRequest
 from domain.split import Split
@@ -13,8 +14,15 @@ from domain.split import Split
 log = logging.getLogger(__name__)
 
 
-def warn_of_empty_parts(request: TrainingRequest, split: Split, rows: int) -> None:
-    """Say which parts were asked for but got no example."""
+def tell_of_parts(
+    request: TrainingRequest, split: Split, rows: int, on_event: Listener
+) -> None:
+    """Say what each part gets, and which were asked for but got no example."""
+    on_event(
+        PartsCut(
+            len(split.training), len(split.validation or ()), len(split.test or ())
+        )
+    )
     # What 2020's platform calls validation is our test part.
     validation = split.validation or (None if request.test_rate else split.test)
     extra = {
@@ -28,8 +36,9 @@ def warn_of_empty_parts(request: TrainingRequest, split: Split, rows: int) -> No
         log.warning("no example is left for the test", extra=extra)
 
 
-def log_stream(stream: Intake, request: TrainingRequest) -> None:
+def log_stream(stream: Intake, request: TrainingRequest, on_event: Listener) -> None:
     """Say what was read, and which stage held the others up."""
+    on_event(StreamRead(stream.counts, evolve(stream.seconds)))
     counts = asdict(stream.counts)
     seconds = {stage: round(s, 3) for stage, s in asdict(stream.seconds).items()}
     extra = {"announced": request.total_msg, **counts, "seconds": seconds}

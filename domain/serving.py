@@ -7,10 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from domain.errors import RequestRejected, Unavailable
-from domain.phases import Phase, PhaseListener
+from domain.events import (
+    Listener,
+    RequestSkipped,
+    ResultDelivered,
+    ResultMade,
+    RunBegan,
+)
+from domain.phases import Phase
 from domain.report import TrainingReport
-from domain.request import ControlMessage, DeploymentId
-from ports import ControlSource, ResultSink, Run
+from domain.request import ControlMessage, DeploymentId, TrainingRequest
+from ports import ControlSource, Journal, ResultSink, Run
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +26,7 @@ def serve_first(
     source: ControlSource,
     deployment_id: DeploymentId,
     serve: Callable[[ControlMessage], TrainingReport],
+    on_event: Listener,
 ) -> TrainingReport:
     """
     Work through the control topic until one message for *deployment_id* was served.
@@ -29,6 +37,8 @@ def serve_first(
         deployment_id: Whose messages are meant.
 
         serve: Does what a message asks for; RequestRejected skips it.
+
+        on_event: Is told what happens.
 
     Raises:
         Unavailable: The topic has ended, or a broker or back-end stayed away.
@@ -45,14 +55,30 @@ def serve_first(
                 "control message skipped",
                 extra={"position": message.position, "reason": str(reason)},
             )
+            on_event(RequestSkipped(message.position, str(reason)))
     raise Unavailable("the control topic ended")
+
+
+def begin_run(
+    journal: Journal, name: str, request: TrainingRequest, on_event: Listener
+) -> Run:
+    """
+    Open the run called *name*, of *request*.
+
+    Raises:
+        Unavailable: It cannot be opened.
+    """
+    on_event(Phase.OPENING)
+    run = journal.run(name)
+    on_event(RunBegan(name, request))
+    return run
 
 
 def hand_in_once(
     run: Run,
     train: Callable[[], tuple[TrainingReport, Path]],
     sink: ResultSink,
-    on_phase: PhaseListener,
+    on_event: Listener,
 ) -> TrainingReport:
     """
     Deliver the result of *run*, whatever was done about it before.
@@ -64,7 +90,7 @@ def hand_in_once(
 
         sink: Takes it.
 
-        on_phase: Is told what begins.
+        on_event: Is told what happens.
     """
     if run.delivered is not None:
         log.info("result was delivered before")
@@ -76,20 +102,22 @@ def hand_in_once(
         except RequestRejected:
             run.abandon()
             raise
-        on_phase(Phase.KEEPING)
+        on_event(ResultMade(trained[0]))
+        on_event(Phase.KEEPING)
         result = _made_safe(run, *trained)
     else:
         log.info("trained before: the result is delivered now")
     report, model = result
-    on_phase(Phase.DELIVERING)
+    on_event(Phase.DELIVERING)
     sink.deliver(report, model)
-    on_phase(Phase.FINISHING)
+    on_event(ResultDelivered(report))
+    on_event(Phase.FINISHING)
     try:
         run.finish(report)
     except Unavailable as reason:
         log.warning("delivery not noted", extra={"reason": str(reason)})
     log.info("result delivered", extra={"training_time": report.training_time})
-    on_phase(Phase.DONE)
+    on_event(Phase.DONE)
     return report
 
 

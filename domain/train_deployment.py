@@ -15,16 +15,17 @@ from pathlib import Path
 from attrs import field, frozen
 
 from domain.bad_records import BadRecordPolicy
+from domain.events import Listener, ignore
 from domain.identity import identity
 from domain.intake import Intake, Part, StreamShorter
 from domain.keeping import Keeping, epoch_listener
-from domain.phases import Phase, PhaseListener, log_phase
+from domain.phases import Phase
 from domain.reading import Reading
-from domain.remarks import log_stream, warn_of_empty_parts
+from domain.remarks import log_stream, tell_of_parts
 from domain.report import TrainingReport
 from domain.request import DeploymentId, TrainingRequest
 from domain.selection import selections
-from domain.serving import hand_in_once, serve_first
+from domain.serving import begin_run, hand_in_once, serve_first
 from domain.split import Split, SplitRule
 from ports import (
     ControlSource,
@@ -68,7 +69,7 @@ class TrainDeployment:
         checkpoint_seconds: After how long a training is kept within an epoch; 0 for
             every opportunity.
 
-        on_phase: Is told what the job begins with.
+        on_event: Is told what happens.
 
         clock: Seconds from any fixed point, for the training time.
     """
@@ -89,7 +90,7 @@ class TrainDeployment:
     sampler: Sampler | None = None
     wants_confusion_matrix: bool = False
     checkpoint_seconds: float = 60.0
-    on_phase: PhaseListener = log_phase
+    on_event: Listener = ignore
     clock: Callable[[], float] = time.perf_counter
 
     def run(self) -> TrainingReport:
@@ -104,15 +105,16 @@ class TrainDeployment:
 
             DeploymentInvalid: Nothing that may come on the control topic can help.
         """
-        self.on_phase(Phase.FETCHING)
+        self.on_event(Phase.FETCHING)
         untrained = self.model_repository.fetch()
         # A broken model fails now, not after the wait.
         outline = self.trainer.inspect(untrained)
-        self.on_phase(Phase.WAITING)
+        self.on_event(Phase.WAITING)
         return serve_first(
             self.control_source,
             self.deployment_id,
             lambda message: self.serve(untrained, outline, message.open()),
+            self.on_event,
         )
 
     def serve(
@@ -136,21 +138,23 @@ class TrainDeployment:
 
             Unavailable: A broker or back-end stayed away.
         """
-        self.on_phase(Phase.OPENING)
-        run = self.journal.run(
+        run = begin_run(
+            self.journal,
             identity(
                 self.deployment_id,
                 request,
                 outline,
                 untrained if self.model_repository.repeats else None,
                 self.fingerprint,
-            )
+            ),
+            request,
+            self.on_event,
         )
         return hand_in_once(
             run,
             lambda: self._train(run.keep_model(untrained), request, run),
             self.result_sink,
-            self.on_phase,
+            self.on_event,
         )
 
     def _train(
@@ -159,9 +163,13 @@ class TrainDeployment:
         """Train on the stream that *request* names."""
         decoder = self.decoder_for(request.decoder)
         self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
-        self.on_phase(Phase.READING)
+        self.on_event(Phase.READING)
         reading = Reading(
-            self.stream_source, self.spool_for, self.bad_records, self.rejected_records
+            self.stream_source,
+            self.spool_for,
+            self.bad_records,
+            self.rejected_records,
+            self.on_event,
         )
         folder = run.folder / "spool" if run.folder else None
         with reading.begin(request, decoder, folder) as stream:
@@ -178,7 +186,7 @@ class TrainDeployment:
                     extra={"offsets": stream.offsets, "records": found},
                 )
                 report, model = self._fit(untrained, request, run, stream, found)
-            log_stream(stream, request)
+            log_stream(stream, request, self.on_event)
         return report, model
 
     def _fit(
@@ -196,19 +204,22 @@ class TrainDeployment:
             StreamShorter: It holds fewer.
         """
         split = self.split(request, expected)
-        warn_of_empty_parts(request, split, expected)
+        tell_of_parts(request, split, expected, self.on_event)
         training, validation, test = self._parts(stream, split)
-        self.on_phase(Phase.LOADING)
+        self.on_event(Phase.LOADING)
         model = self.trainer.load(untrained)
-        keeping = Keeping(run, expected, self.checkpoint_seconds, self.clock)
-        on_epoch_end = epoch_listener(keeping, self.result_sink, self.on_phase)
+        keeping = Keeping(
+            run, expected, self.checkpoint_seconds, self.clock, self.on_event
+        )
+        on_epoch_end = epoch_listener(keeping, self.result_sink, self.on_event)
 
-        self.on_phase(Phase.TRAINING)
-        model.fit(training, validation, on_epoch_end, keeping if run.folder else None)
+        self.on_event(Phase.TRAINING)
+        checkpoints = keeping if run.folder else None
+        model.fit(training, validation, on_epoch_end, checkpoints, self.on_event)
         training_time = keeping.seconds
         stream.finish()  # a stream that breaks off behind its parts is broken, too
 
-        self.on_phase(Phase.EVALUATING)
+        self.on_event(Phase.EVALUATING)
         report = TrainingReport(
             history=keeping.history,
             test=model.evaluate(test) if test else {},
@@ -220,7 +231,7 @@ class TrainDeployment:
             ),
             stream=stream.counts,
         )
-        self.on_phase(Phase.SAVING)
+        self.on_event(Phase.SAVING)
         return report, model.save()
 
     def _parts(

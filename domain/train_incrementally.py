@@ -16,16 +16,17 @@ from attrs import asdict, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.errors import MalformedRequest, StreamUnreadable
+from domain.events import Listener, TopicFollowed, ignore
 from domain.identity import identity
 from domain.improvement import ImprovementRule
 from domain.live_training import LiveTraining
 from domain.mini_batches import MiniBatch, MiniBatches, Pace
-from domain.phases import Phase, PhaseListener, log_phase
+from domain.phases import Phase
 from domain.progress import LiveStreamProgress
 from domain.report import TrainingReport
 from domain.request import ControlMessage, DeploymentId, TrainingRequest
 from domain.selection import Rows, selections
-from domain.serving import hand_in_once, serve_first
+from domain.serving import begin_run, hand_in_once, serve_first
 from domain.split import Split, split_mini_batch
 from ports import (
     ControlSource,
@@ -70,7 +71,7 @@ class TrainIncrementally:
         checkpoint_seconds: 0 for a checkpoint after every mini-batch, whatever it
             costs.
 
-        on_phase: Is told what the job begins with.
+        on_event: Is told what happens.
 
         clock: Seconds from any fixed point.
     """
@@ -91,7 +92,7 @@ class TrainIncrementally:
     rejected_records: RejectedRecords | None = None
     sampler: Sampler | None = None
     checkpoint_seconds: float = 60.0
-    on_phase: PhaseListener = log_phase
+    on_event: Listener = ignore
     clock: Callable[[], float] = time.perf_counter
 
     def run(self) -> TrainingReport:
@@ -106,15 +107,16 @@ class TrainIncrementally:
 
             DeploymentInvalid: Nothing that may come on the control topic can help.
         """
-        self.on_phase(Phase.FETCHING)
+        self.on_event(Phase.FETCHING)
         untrained = self.model_repository.fetch()
         # A broken model fails now, not after the wait.
         outline = self.trainer.inspect(untrained)
-        self.on_phase(Phase.WAITING)
+        self.on_event(Phase.WAITING)
         return serve_first(
             self.control_source,
             self.deployment_id,
             lambda message: self.serve(untrained, outline, message),
+            self.on_event,
         )
 
     def serve(
@@ -140,15 +142,17 @@ class TrainIncrementally:
         """
         request = message.open()
         topic = self._topic(request)
-        self.on_phase(Phase.OPENING)
-        run = self.journal.run(
+        run = begin_run(
+            self.journal,
             identity(
                 self.deployment_id,
                 request,
                 outline,
                 untrained if self.model_repository.repeats else None,
                 self.fingerprint,
-            )
+            ),
+            request,
+            self.on_event,
         )
         return hand_in_once(
             run,
@@ -156,7 +160,7 @@ class TrainIncrementally:
                 run.keep_model(untrained), request, run, topic, message.timestamp
             ),
             self.result_sink,
-            self.on_phase,
+            self.on_event,
         )
 
     def _topic(self, request: TrainingRequest) -> str:
@@ -184,7 +188,7 @@ class TrainIncrementally:
         """Train on *topic* from the first record that belongs to the announcement."""
         decoder = self.decoder_for(request.decoder)
         self.trainer.prepare()  # frameworks take seconds
-        self.on_phase(Phase.LOADING)
+        self.on_event(Phase.LOADING)
         model = self.trainer.load(untrained)
         training = LiveTraining(
             run=run,
@@ -193,7 +197,7 @@ class TrainIncrementally:
             rule=self.rule,
             endless=self.pace.timeout is None,
             every_time=not self.checkpoint_seconds,
-            on_phase=self.on_phase,
+            on_event=self.on_event,
             clock=self.clock,
         )
         progress = training.resume() or LiveStreamProgress(
@@ -209,11 +213,14 @@ class TrainIncrementally:
             bad_records=self.bad_records,
             rejected_records=self.rejected_records,
             clock=self.clock,
+            on_event=self.on_event,
         )
         log.info(
             "stream is followed",
             extra={"topic": topic, "offsets": dict(progress.position.offsets)},
         )
+        at = progress.position
+        self.on_event(TopicFollowed(at.topic, tuple(at.offsets.items())))
         try:
             while (mini_batch := self._next(mini_batches, training)) is not None:
                 try:
@@ -232,14 +239,14 @@ class TrainIncrementally:
                 if counts.offsets
                 else f"{topic}: no record came in {self.pace.timeout:g} seconds"
             )
-        self.on_phase(Phase.SAVING)
+        self.on_event(Phase.SAVING)
         return training.report(), model.save()
 
     def _next(
         self, mini_batches: MiniBatches, training: LiveTraining
     ) -> MiniBatch | None:
         """Wait for a mini-batch; whoever is stopped meanwhile keeps the training."""
-        self.on_phase(Phase.READING)
+        self.on_event(Phase.READING)
         try:
             return mini_batches.next()
         except SystemExit:

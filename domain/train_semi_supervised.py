@@ -17,17 +17,18 @@ from attrs import evolve, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import Array
+from domain.events import Listener, ignore
 from domain.identity import identity
 from domain.intake import Intake
 from domain.keeping import Keeping, epoch_listener
 from domain.labelling import Labelling, RoundCheckpoints, StartOver
-from domain.phases import Phase, PhaseListener, log_phase
+from domain.phases import Phase
 from domain.reading import Reading
-from domain.remarks import log_stream, warn_of_empty_parts
+from domain.remarks import log_stream, tell_of_parts
 from domain.report import TrainingReport
 from domain.request import DeploymentId, TrainingRequest
 from domain.selection import Selection
-from domain.serving import hand_in_once, serve_first
+from domain.serving import begin_run, hand_in_once, serve_first
 from domain.split import SplitRule
 from domain.training_part import TrainingPart, labelled_parts
 from domain.unlabelled import FeaturesOnly
@@ -101,7 +102,7 @@ class TrainSemiSupervised:
     order: Callable[[Array, int], Array] = lambda positions, _: positions
     wants_confusion_matrix: bool = False
     checkpoint_seconds: float = 60.0
-    on_phase: PhaseListener = log_phase
+    on_event: Listener = ignore
     clock: Callable[[], float] = time.perf_counter
 
     def run(self) -> TrainingReport:
@@ -116,15 +117,16 @@ class TrainSemiSupervised:
 
             DeploymentInvalid: Nothing that may come on the control topic can help.
         """
-        self.on_phase(Phase.FETCHING)
+        self.on_event(Phase.FETCHING)
         untrained = self.model_repository.fetch()
         # A broken model fails now, not after the wait.
         outline = self.trainer.inspect(untrained)
-        self.on_phase(Phase.WAITING)
+        self.on_event(Phase.WAITING)
         return serve_first(
             self.control_source,
             self.deployment_id,
             lambda message: self._serve(untrained, outline, message.open()),
+            self.on_event,
         )
 
     def _serve(
@@ -134,21 +136,23 @@ class TrainSemiSupervised:
         if not request.unlabelled:
             log.info("no unlabelled records: training is supervised")
             return self.supervised(untrained, outline, request)
-        self.on_phase(Phase.OPENING)
-        run = self.journal.run(
+        run = begin_run(
+            self.journal,
             identity(
                 self.deployment_id,
                 request,
                 outline,
                 untrained if self.model_repository.repeats else None,
                 f"{self.fingerprint} {request.unlabelled!r}",
-            )
+            ),
+            request,
+            self.on_event,
         )
         return hand_in_once(
             run,
             lambda: self._train(run.keep_model(untrained), request, run),
             self.result_sink,
-            self.on_phase,
+            self.on_event,
         )
 
     def _train(
@@ -162,10 +166,14 @@ class TrainSemiSupervised:
             lambda: self.stream_source.read(self.stream_source.resolve(request.ranges)),
         )
         reading = Reading(
-            self.stream_source, self.spool_for, self.bad_records, self.rejected_records
+            self.stream_source,
+            self.spool_for,
+            self.bad_records,
+            self.rejected_records,
+            self.on_event,
         )
         self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
-        self.on_phase(Phase.READING)
+        self.on_event(Phase.READING)
         with ExitStack() as streams:
             labelled, unlabelled = (
                 streams.enter_context(
@@ -179,9 +187,9 @@ class TrainSemiSupervised:
                 )
             )
             labelled.finish()
-            log_stream(labelled, request)
+            log_stream(labelled, request, self.on_event)
             report, model = self._fit(untrained, request, run, labelled, unlabelled)
-            log_stream(unlabelled, others)
+            log_stream(unlabelled, others, self.on_event)
         return report, model
 
     def _fit(
@@ -195,22 +203,26 @@ class TrainSemiSupervised:
         """Train on *labelled*, and then on what the model labels of *unlabelled*."""
         expected = labelled.finish()
         split = self.split(request, expected)
-        warn_of_empty_parts(request, split, expected)
+        tell_of_parts(request, split, expected, self.on_event)
         part, validation, test = labelled_parts(
             labelled, split, self.labeller, self.sampler
         )
-        keeping = Keeping(run, expected, self.checkpoint_seconds, self.clock)
-        on_epoch_end = epoch_listener(keeping, self.result_sink, self.on_phase)
+        keeping = Keeping(
+            run, expected, self.checkpoint_seconds, self.clock, self.on_event
+        )
+        on_epoch_end = epoch_listener(keeping, self.result_sink, self.on_event)
 
         def fit(epochs: int) -> int:
-            self.on_phase(Phase.TRAINING)
+            self.on_event(Phase.TRAINING)
             training = Selection(
                 labelled.spool,
                 part.positions,
                 lambda rows, n: self.order(rows, epochs + n),
             )
             checkpoints = RoundCheckpoints(keeping, labelling) if run.folder else None
-            labelling.model.fit(training, validation, on_epoch_end, checkpoints)
+            labelling.model.fit(
+                training, validation, on_epoch_end, checkpoints, self.on_event
+            )
             return len(keeping.history)
 
         labelling = self._labelling(untrained, part, unlabelled, keeping)
@@ -222,7 +234,7 @@ class TrainSemiSupervised:
             rounds = labelling.run(fit)
         training_time = keeping.seconds
 
-        self.on_phase(Phase.EVALUATING)
+        self.on_event(Phase.EVALUATING)
         model = labelling.model
         report = TrainingReport(
             history=keeping.history,
@@ -236,20 +248,21 @@ class TrainSemiSupervised:
             stream=labelled.counts,
             labelled=rounds,
         )
-        self.on_phase(Phase.SAVING)
+        self.on_event(Phase.SAVING)
         return report, model.save()
 
     def _labelling(
         self, untrained: Path, part: TrainingPart, unlabelled: Intake, keeping: Keeping
     ) -> Labelling:
         """Return what labels, as far as it had got."""
-        self.on_phase(Phase.LOADING)
+        self.on_event(Phase.LOADING)
         labelling = Labelling(
             labeller=self.labeller,
             rounds=self.rounds,
             model=self.trainer.load(untrained),
             part=part,
             unlabelled=unlabelled,
+            on_event=self.on_event,
         )
         if keeping.latest is not None and not labelling.resume(keeping.latest):
             log.warning("training starts over: what was labelled is not there any more")

@@ -19,19 +19,20 @@ from attrs import asdict, evolve, field, frozen
 from domain.bad_records import BadRecordPolicy
 from domain.batches import Array
 from domain.errors import MalformedRequest
+from domain.events import ExamplesLabelled, Listener, TopicFollowed, ignore
 from domain.identity import identity
 from domain.improvement import ImprovementRule
 from domain.intake import Intake
 from domain.live_training import LiveTraining
 from domain.mini_batches import MiniBatch, MiniBatches, Pace
-from domain.phases import Phase, PhaseListener, log_phase
+from domain.phases import Phase
 from domain.progress import LabellingProgress, LiveStreamProgress
 from domain.reading import Reading
-from domain.remarks import log_stream, warn_of_empty_parts
+from domain.remarks import log_stream, tell_of_parts
 from domain.report import TrainingReport
 from domain.request import ControlMessage, DeploymentId, TrainingRequest
 from domain.selection import Rows, Selection
-from domain.serving import hand_in_once, serve_first
+from domain.serving import begin_run, hand_in_once, serve_first
 from domain.split import SplitRule
 from domain.training_part import TrainingPart, labelled_parts
 from domain.unlabelled import FeaturesOnly
@@ -83,7 +84,7 @@ class TrainSemiSupervisedLive:
         checkpoint_seconds: 0 for a checkpoint after every mini-batch, whatever it
             costs.
 
-        on_phase: Is told what the job begins with.
+        on_event: Is told what happens.
 
         clock: Seconds from any fixed point.
     """
@@ -110,7 +111,7 @@ class TrainSemiSupervisedLive:
     order: Callable[[Array, int], Array] = lambda positions, _: positions
     wants_confusion_matrix: bool = False
     checkpoint_seconds: float = 60.0
-    on_phase: PhaseListener = log_phase
+    on_event: Listener = ignore
     clock: Callable[[], float] = time.perf_counter
 
     def run(self) -> TrainingReport:
@@ -125,15 +126,16 @@ class TrainSemiSupervisedLive:
 
             DeploymentInvalid: Nothing that may come on the control topic can help.
         """
-        self.on_phase(Phase.FETCHING)
+        self.on_event(Phase.FETCHING)
         untrained = self.model_repository.fetch()
         # A broken model fails now, not after the wait.
         outline = self.trainer.inspect(untrained)
-        self.on_phase(Phase.WAITING)
+        self.on_event(Phase.WAITING)
         return serve_first(
             self.control_source,
             self.deployment_id,
             lambda message: self._serve(untrained, outline, message),
+            self.on_event,
         )
 
     def _serve(
@@ -145,15 +147,17 @@ class TrainSemiSupervisedLive:
             log.info("no unlabelled records: training is supervised")
             return self.supervised(untrained, outline, message)
         topic = self._topic(request)
-        self.on_phase(Phase.OPENING)
-        run = self.journal.run(
+        run = begin_run(
+            self.journal,
             identity(
                 self.deployment_id,
                 request,
                 outline,
                 untrained if self.model_repository.repeats else None,
                 f"{self.fingerprint} {topic}",
-            )
+            ),
+            request,
+            self.on_event,
         )
         return hand_in_once(
             run,
@@ -161,7 +165,7 @@ class TrainSemiSupervisedLive:
                 run.keep_model(untrained), request, run, topic, message.timestamp
             ),
             self.result_sink,
-            self.on_phase,
+            self.on_event,
         )
 
     def _topic(self, request: TrainingRequest) -> str:
@@ -190,20 +194,24 @@ class TrainSemiSupervisedLive:
         """Train on the labelled stream, and on *topic* from the announcement on."""
         decoder = self.decoder_for(request.decoder)
         reading = Reading(
-            self.stream_source, self.spool_for, self.bad_records, self.rejected_records
+            self.stream_source,
+            self.spool_for,
+            self.bad_records,
+            self.rejected_records,
+            self.on_event,
         )
         self.trainer.prepare()  # frameworks take seconds: let them, beside the reading
-        self.on_phase(Phase.READING)
+        self.on_event(Phase.READING)
         folder = run.folder / "spool" if run.folder else None
         with reading.begin(request, decoder, folder) as labelled:
             rows = labelled.finish()
-            log_stream(labelled, request)
+            log_stream(labelled, request, self.on_event)
             split = self.split(request, rows)
-            warn_of_empty_parts(request, split, rows)
+            tell_of_parts(request, split, rows, self.on_event)
             part, validation, test = labelled_parts(
                 labelled, split, self.labeller, self.sampler
             )
-            self.on_phase(Phase.LOADING)
+            self.on_event(Phase.LOADING)
             training = LiveTraining(
                 run=run,
                 model=self.trainer.load(untrained),
@@ -211,7 +219,7 @@ class TrainSemiSupervisedLive:
                 rule=self.rule,
                 endless=self.pace.timeout is None,
                 every_time=not self.checkpoint_seconds,
-                on_phase=self.on_phase,
+                on_event=self.on_event,
                 clock=self.clock,
                 chained=True,
             )
@@ -282,6 +290,7 @@ class TrainSemiSupervisedLive:
             bad_records=self.bad_records,
             rejected_records=self.rejected_records,
             clock=self.clock,
+            on_event=self.on_event,
         )
         log.info(
             "stream is followed",
@@ -290,6 +299,8 @@ class TrainSemiSupervisedLive:
                 "offsets": dict(progress.position.offsets),
             },
         )
+        at = progress.position
+        self.on_event(TopicFollowed(at.topic, tuple(at.offsets.items())))
         try:
             while (mini_batch := self._next(mini_batches, training)) is not None:
                 with closing(mini_batch.spool):
@@ -305,7 +316,7 @@ class TrainSemiSupervisedLive:
         self, mini_batches: MiniBatches, training: LiveTraining
     ) -> MiniBatch | None:
         """Wait for a mini-batch; whoever is stopped meanwhile keeps the training."""
-        self.on_phase(Phase.READING)
+        self.on_event(Phase.READING)
         try:
             return mini_batches.next()
         except SystemExit:
@@ -339,6 +350,9 @@ class TrainSemiSupervisedLive:
                 "remaining": len(choice.rest),
             },
         )
+        self.on_event(
+            ExamplesLabelled(training.mini_batches + 1, count, len(choice.rest))
+        )
         if not count:
             return False
         part.add(choice, spool)
@@ -355,7 +369,7 @@ class TrainSemiSupervisedLive:
         self, training: LiveTraining, test: Dataset | None, labelled: Intake
     ) -> tuple[TrainingReport, Path]:
         """Return the report of the whole training, and its model."""
-        self.on_phase(Phase.EVALUATING)
+        self.on_event(Phase.EVALUATING)
         model = training.model
         report = evolve(
             training.report(),
@@ -367,5 +381,5 @@ class TrainSemiSupervisedLive:
             ),
             stream=labelled.counts,
         )
-        self.on_phase(Phase.SAVING)
+        self.on_event(Phase.SAVING)
         return report, model.save()

@@ -18,6 +18,7 @@ from ports.trainer import (
     TrainableModel,
     Trainer,
 )
+    StepListener,
 
 __all__ = [
     "Checkpoint",
@@ -43,3 +44,4 @@ __all__ = [
     "TrainableModel",
     "Trainer",
 ]
+    "StepListener",

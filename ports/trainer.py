@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Protocol
 
 from domain.batches import ElementSpec, ExampleBatch, Guesses
+from domain.events import StepsDone
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
 from ports.journal import Checkpoint
 
 EpochListener = Callable[[EpochMetrics], None]
 """Called after every epoch, on the training thread."""
+
+
+StepListener = Callable[[StepsDone], None]
+"""Called between two training steps, on the training thread; must not raise."""
 
 
 class Dataset(Protocol):
@@ -83,9 +88,13 @@ class TrainableModel(Protocol):
         validation: Dataset | None,
         on_epoch_end: EpochListener,
         checkpoints: Checkpoints | None = None,
+        on_steps: StepListener | None = None,
     ) -> None:
         """
         Train on *training*, and call *on_epoch_end* after every epoch.
+
+        Between two steps, not more often than it can be helped, *on_steps* is told how
+        far the epoch is.
 
         If there is a checkpoint, training goes on from there, to the same end as if it
         had never stopped; *on_epoch_end* is called for the epochs that remain.  One
@@ -140,6 +149,10 @@ class TrainableModel(Protocol):
     def save(self) -> Path:
         """
         Write the model to a file of the format it was loaded from.
+
+        Returns:
+            A new file, or of a chain a new folder.  Whoever removes it leaves nothing
+            behind.
 
         Raises:
             Unavailable: There is no room for it.

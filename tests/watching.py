@@ -34,7 +34,7 @@ class Watching(FakeTrainer):
 
 
 class WatchingModel(FakeModel):
-    def fit(self, training, validation, on_epoch_end, checkpoints=None):
+    def fit(self, training, validation, on_epoch_end, checkpoints=None, on_steps=None):
         def seen(metrics):
             epoch = (self.trained - 1) % self.epochs
             self.passes.append(
@@ -50,7 +50,7 @@ class WatchingModel(FakeModel):
             )
             on_epoch_end(metrics)
 
-        super().fit(training, validation, seen, checkpoints)
+        super().fit(training, validation, seen, checkpoints, on_steps)
 
 
 class Killed(BaseException):
@@ -61,11 +61,11 @@ def dying(epoch):
     """Return what ends the process after so many epochs, before the last is kept."""
     epochs = count(1)
 
-    def on_phase(phase):
+    def on_event(phase):
         if phase is Phase.REPORTING and next(epochs) == epoch:
             raise Killed
 
-    return on_phase
+    return on_event
 
 
 @frozen

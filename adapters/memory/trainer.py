@@ -13,8 +13,16 @@ from attrs import define, frozen
 
 from domain.batches import Guesses
 from domain.errors import ModelInvalid, Unavailable
+from domain.events import StepsDone
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
-from ports import Checkpoints, Dataset, EpochListener, TrainableModel, Trainer
+from ports import (
+    Checkpoints,
+    Dataset,
+    EpochListener,
+    StepListener,
+    TrainableModel,
+    Trainer,
+)
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +104,7 @@ class FakeModel(TrainableModel):
         validation: Dataset | None,
         on_epoch_end: EpochListener,
         checkpoints: Checkpoints | None = None,
+        on_steps: StepListener | None = None,
     ) -> None:
         """Read both datasets once per epoch, and keep how often that was."""
         first = 0
@@ -105,6 +114,8 @@ class FakeModel(TrainableModel):
         for epoch in range(first, self.epochs):
             _read(training, epoch)
             self.trained += 1
+            if on_steps is not None:
+                on_steps(StepsDone(epoch + 1, self.epochs, 1, 1))
             if validation:
                 _read(validation)
             metrics = self._metrics()
@@ -146,13 +157,14 @@ class FakeModel(TrainableModel):
     def save(self) -> Path:
         """Write the bytes that came, and a mark behind them."""
         try:
-            folder = Path(tempfile.mkdtemp(prefix="trained-", dir=self.workdir))
-            path = folder / "model.h5"
-            path.write_bytes(self.content + _MARK % self.trained)
+            with tempfile.NamedTemporaryFile(
+                prefix="trained-", suffix=".h5", dir=self.workdir, delete=False
+            ) as file:
+                file.write(self.content + _MARK % self.trained)
         except OSError as reason:
             what = f"{self.workdir}: the trained model cannot be written"
             raise Unavailable(f"{what}: {reason.strerror or reason}") from reason
-        return path
+        return Path(file.name)
 
     def keep(self, folder: Path) -> None:
         """Write how often it was trained."""

@@ -16,10 +16,11 @@ from adapters.tensorflow.course import Course
 from adapters.tensorflow.keeper import Keeper
 from adapters.tensorflow.loops import Loops
 from adapters.tensorflow.pipeline import Passes, Pipeline
+from adapters.tensorflow.steps import Hooks, StepTeller, together
 from adapters.tensorflow.stretches import Plan, Stretch
 from adapters.tensorflow.training_state import TrainingState
 from domain.errors import SettingsInvalid
-from ports import Checkpoints, Dataset, EpochListener
+from ports import Checkpoints, Dataset, EpochListener, StepListener
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Fitting:
         validation: Dataset | None,
         on_epoch_end: EpochListener,
         checkpoints: Checkpoints | None = None,
+        on_steps: StepListener | None = None,
     ) -> None:
         """Train on *training*; see TrainableModel."""
         options = self.loops.options(
@@ -58,7 +60,12 @@ class Fitting:
             parts=self.loops.loaded.parts,
         )
         plan = self._plan(len(training), options)
-        fit = partial(self._fit, pipeline, (training, validation), options)
+        steps = StepTeller(on_steps) if on_steps else None
+
+        def fit(stretch: Stretch, hooks: Hooks) -> None:
+            hooks = together(hooks, steps.hooks(stretch)) if steps else hooks
+            self._fit(pipeline, (training, validation), options, stretch, hooks)
+
         if checkpoints is None:
             for stretch in plan.after(0, 0):
                 fit(stretch, {"on_epoch_end": course.epoch_ended})
@@ -79,7 +86,7 @@ class Fitting:
         parts: tuple[Dataset, Dataset | None],
         options: Mapping[str, Any],
         stretch: Stretch,
-        hooks: Mapping[str, Callable[..., None]],
+        hooks: Hooks,
     ) -> None:
         """Train and validate on *parts*, and call *hooks* where Keras does."""
         training, validation = parts

@@ -23,7 +23,7 @@ from adapters.tensorflow.training_state import TrainingState
 from domain.batches import Guesses
 from domain.errors import Unavailable
 from domain.report import ConfusionMatrix, Metrics
-from ports import Checkpoints, Dataset, EpochListener, TrainableModel
+from ports import Checkpoints, Dataset, EpochListener, StepListener, TrainableModel
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,12 @@ class TensorFlowModel(TrainableModel):
         validation: Dataset | None,
         on_epoch_end: EpochListener,
         checkpoints: Checkpoints | None = None,
+        on_steps: StepListener | None = None,
     ) -> None:
         """Train on *training*; see the port."""
-        Fitting(self._loops).fit(training, validation, on_epoch_end, checkpoints)
+        Fitting(self._loops).fit(
+            training, validation, on_epoch_end, checkpoints, on_steps
+        )
 
     def evaluate(self, dataset: Dataset) -> Metrics:
         """Return loss and metrics on *dataset*; see the port."""
@@ -126,11 +129,21 @@ class TensorFlowModel(TrainableModel):
     def save(self) -> Path:
         """Write the model as it came, with its new weights; see the port."""
         try:
-            folder = tempfile.mkdtemp(prefix="trained-", dir=self.workdir)
-            return self.file.save(self.keras_model, Path(folder))
+            return self._save_into(
+                Path(tempfile.mkdtemp(prefix="trained-", dir=self.workdir))
+            )
         except OSError as reason:
             what = f"{self.workdir}: the trained model cannot be written"
             raise Unavailable(f"{what}: {reason.strerror or reason}") from reason
+
+    def _save_into(self, folder: Path) -> Path:
+        saved = self.file.save(self.keras_model, folder)
+        if saved == folder:  # of a chain
+            return folder
+        # A file without its folder: whoever removes it leaves nothing behind.
+        alone = saved.rename(folder.with_suffix(saved.suffix))
+        folder.rmdir()
+        return alone
 
     def keep(self, folder: Path) -> None:
         """Write all that the next `fit` depends on; see the port."""

@@ -13,6 +13,7 @@ from attrs import define, field
 from adapters.memory.journal import MemoryJournal
 from domain.batches import ExampleBatch
 from domain.errors import ModelInvalid, StreamUnreadable
+from domain.events import StepsDone
 from domain.keeping import Keeping
 from domain.report import EpochMetrics
 from ports import Dataset, TrainableModel, Trainer
@@ -49,7 +50,8 @@ class TrainerContract:
     """
     What every trainer does; subclasses provide *trainer* and *model_path*.
 
-    The trainer runs three epochs, on examples that suit the model *digits*.
+    The trainer runs three epochs, on examples that suit the model *digits*, and writes
+    into *tmp_path*.
     """
 
     @pytest.fixture
@@ -80,6 +82,36 @@ class TrainerContract:
         for _, epoch in heard:
             assert ["loss", "accuracy"] == list(epoch.training)
             assert ["loss", "accuracy"] == list(epoch.validation)
+
+    def test_steps(
+        self,
+        trainer: Trainer,
+        model_path: Path,
+        data: ArrayDataset,
+        held_out: ArrayDataset,
+    ) -> None:
+        """Within an epoch it is told how far that is, up to its end, then of the next.
+
+        The listener hears of that on the training thread.
+        """
+        heard: list[tuple[int, StepsDone | EpochMetrics]] = []
+
+        def listen(event: StepsDone | EpochMetrics) -> None:
+            heard.append((threading.get_ident(), event))
+
+        trainer.load(model_path).fit(data, held_out, listen, None, listen)
+
+        assert {threading.get_ident()} == {thread for thread, _ in heard}
+        epoch = step = steps = 0
+        for _, event in heard:
+            if isinstance(event, EpochMetrics):
+                assert step == steps
+                epoch, step = epoch + 1, 0
+                continue
+            assert (epoch + 1, 3) == (event.epoch, event.epochs)
+            assert step < event.step <= event.steps
+            step, steps = event.step, event.steps
+        assert 3 == epoch
 
     def test_no_validation(
         self, trainer: Trainer, model_path: Path, data: ArrayDataset
@@ -254,6 +286,19 @@ class TrainerContract:
         second.save()
 
         assert saved == path.read_bytes()
+
+    def test_saved_and_removed(
+        self, trainer: Trainer, model_path: Path, tmp_path: Path
+    ) -> None:
+        """Of a saved model whose file is removed nothing is left."""
+        model = trainer.load(model_path)
+        before = set(tmp_path.rglob("*"))
+
+        path = model.save()
+
+        assert path.is_relative_to(tmp_path)
+        path.unlink()
+        assert before == set(tmp_path.rglob("*"))
 
     def test_classify(
         self, trainer: Trainer, model_path: Path, data: ArrayDataset

@@ -37,5 +37,5 @@ if __name__ == "__main__":
         if phase == where and next(times, None) == 1:
             os.kill(os.getpid(), int(signal))
 
-    Container.on_phase.override(providers.Object(listen))
+    Container.on_event.override(providers.Object(listen))
     sys.exit(main.main([]))

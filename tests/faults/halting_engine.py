@@ -7,14 +7,22 @@ It stands before one of ours, and changes nothing else.  Jobs find it as a plug-
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, field, frozen
 
 from bootstrap.container import Container
+from domain.batches import Guesses
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
-from ports import Checkpoints, Dataset, EpochListener, TrainableModel, Trainer
+from ports import (
+    Checkpoints,
+    Dataset,
+    EpochListener,
+    StepListener,
+    TrainableModel,
+    Trainer,
+)
 
 LOADED = "loaded"
 SAVED = "saved"
@@ -124,13 +132,14 @@ class HaltingModel(TrainableModel):
         validation: Dataset | None,
         on_epoch_end: EpochListener,
         checkpoints: Checkpoints | None = None,
+        on_steps: StepListener | None = None,
     ) -> None:
         def listener(metrics: EpochMetrics) -> None:
             on_epoch_end(metrics)
             self.epochs += 1
             self.halts.at(epoch(self.epochs))
 
-        self.model.fit(training, validation, listener, checkpoints)
+        self.model.fit(training, validation, listener, checkpoints, on_steps)
 
     def evaluate(self, dataset: Dataset) -> Metrics:
         return self.model.evaluate(dataset)
@@ -138,7 +147,16 @@ class HaltingModel(TrainableModel):
     def confusion_matrix(self, dataset: Dataset) -> ConfusionMatrix | None:
         return self.model.confusion_matrix(dataset)
 
+    def classify(self, dataset: Dataset) -> Iterator[Guesses]:
+        return self.model.classify(dataset)
+
     def save(self) -> Path:
         saved = self.model.save()
         self.halts.at(SAVED)
         return saved
+
+    def keep(self, folder: Path) -> None:
+        self.model.keep(folder)
+
+    def resume(self, folder: Path) -> bool:
+        return self.model.resume(folder)

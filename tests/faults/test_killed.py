@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 
 import pytest
-import tf_keras
-from attrs import frozen
 
 from domain.phases import Phase
-from tests.end_to_end.process import COMMAND, Job, run, running
-from tests.faults import dying_job
+from tests.end_to_end.process import Job
+from tests.faults import fresh_models, mortal_jobs
 from tests.faults.backend_jobs import COUNT, Announced
-from tests.faults.scripted_backend import (
-    GET_MODEL,
-    Accepted,
-    ScriptedBackend,
-    ok,
-    sends,
-)
+from tests.faults.mortal_jobs import Place
+from tests.faults.scripted_backend import Accepted
 from tests.tally import Tally
 
 pytestmark = pytest.mark.kafka
@@ -44,95 +35,15 @@ AFTER_THE_TRAINING = (Phase.EVALUATING, Phase.SAVING, Phase.KEEPING)
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> list[bytes]:
     """Make a model twice, as the platform does: other weights, other names."""
-    return [made(tmp_path_factory.mktemp("model")) for _ in range(2)]
+    return [fresh_models.digits(tmp_path_factory.mktemp("model")) for _ in range(2)]
 
 
-def made(folder: Path) -> bytes:
-    layers = tf_keras.layers
-    model = tf_keras.Sequential(
-        [
-            layers.Input((8, 8)),
-            layers.Flatten(),
-            layers.Dense(16, activation="relu"),
-            layers.BatchNormalization(),
-            layers.Dropout(0.3),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.save(folder / "model.h5")
-    return (folder / "model.h5").read_bytes()
-
-
-@frozen
-class Place:
-    """
-    A back-end and a state folder, in which jobs come and go.
-
-    Attributes:
-        announced: The stream.
-
-        backend: Who hands out models and takes results.
-
-        state: The folder.
-    """
-
-    announced: Announced
-    backend: ScriptedBackend
-    state: Path
-
-    def variables(self, **more: str) -> dict[str, str]:
-        """Return the variables of a job that keeps itself at every opportunity."""
-        settings = {
-            "KWARGS_FIT": f'{{"epochs": {EPOCHS}}}',
-            "STREAMFIT_SEED": "5",
-            "STREAMFIT_STEPS_PER_EXECUTION": "3",
-            "STREAMFIT_CHECKPOINT_SECONDS": "0",
-            "STREAMFIT_STATE_DIR": str(self.state),
-        }
-        return self.announced.variables(
-            self.backend.url, "tensorflow", **settings, **more
-        )
-
-    def die(self, phase: Phase, at: int, number: int) -> int:
-        """Run a job that gets the signal *number* at a phase, and return its code."""
-        variables = self.variables(**dying_job.death(phase, at, number))
-        with running(variables, dying_job.COMMAND) as job:
-            return job.wait(60)
-
-    def live(self) -> Job:
-        """Run a job to its end."""
-        job = run(self.variables())
-        assert 0 == job.process.returncode
-        return job
-
-    def die_within(self, seconds: float) -> bool:
-        """Kill a job after so many *seconds*, unless it has ended; say whether."""
-        process = subprocess.Popen(
-            [COMMAND], env=self.variables(), stderr=subprocess.DEVNULL
-        )
-        try:
-            assert 0 == process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return True
-        else:
-            return False
-        finally:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def place(announced: Announced, models: list[bytes], state: Path) -> Iterator[Place]:
+def place(
+    announced: Announced, models: list[bytes], state: Path
+) -> AbstractContextManager[Place]:
     """Hand out *models*, one after the other, and the last one from then on."""
-    first, *others = [sends_model(model) for model in models]
-    acts = [(GET_MODEL, act) for act in [first, *(others * 30)]]
-    with ScriptedBackend(acts) as backend:
-        yield Place(announced, backend, state)
-
-
-def sends_model(model: bytes):
-    return sends(ok(model))
+    variables = {"KWARGS_FIT": f'{{"epochs": {EPOCHS}}}'}
+    return mortal_jobs.place(announced, [models], state, variables)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +52,7 @@ def unbroken(announced, models, tmp_path_factory) -> tuple[Accepted, float]:
     with place(announced, models, tmp_path_factory.mktemp("unbroken")) as here:
         began = time.monotonic()
         here.live()
-        (result,) = here.backend.accepted
+        (result,) = here.backends[0].accepted
         return result, time.monotonic() - began
 
 
@@ -157,7 +68,8 @@ def test_phases(
 
     def outcome(number: int) -> tuple[int, Job, list[Accepted]]:
         with place(announced, again, tmp_path / str(number)) as here:
-            return here.die(phase, at, number), here.live(), here.backend.accepted
+            code = here.die(phase, at, number).process.returncode
+            return code, here.live(), here.backends[0].accepted
 
     with ThreadPoolExecutor() as both:
         killed, stopped = both.map(outcome, (signal.SIGKILL, signal.SIGTERM))
@@ -201,7 +113,7 @@ def test_any_moment(announced, models, unbroken, tmp_path, tally: Tally):
                 while left and here.die_within(draw.uniform(0, 1.2 * seconds)):
                     kills, left = kills + 1, left - 1
                 here.live()
-                outcomes.append((kills, here.backend.accepted))
+                outcomes.append((kills, here.backends[0].accepted))
         raise AssertionError("unreachable")
 
     with ThreadPoolExecutor() as both:

@@ -17,7 +17,14 @@ from attrs import define, field, frozen
 from bootstrap.container import Container
 from domain.batches import ElementSpec, ExampleBatch
 from domain.report import ConfusionMatrix, EpochMetrics, Metrics
-from ports import Checkpoints, Dataset, EpochListener, TrainableModel, Trainer
+from ports import (
+    Checkpoints,
+    Dataset,
+    EpochListener,
+    StepListener,
+    TrainableModel,
+    Trainer,
+)
 
 ENGINE = "WATCHED_ENGINE"
 """Variable that names the engine of ours."""
@@ -91,6 +98,7 @@ class WatchedModel(TrainableModel):
         validation: Dataset | None,
         on_epoch_end: EpochListener,
         checkpoints: Checkpoints | None = None,
+        on_steps: StepListener | None = None,
     ) -> None:
         trained_on = Watched(training)
         validated_on = Watched(validation) if validation else None
@@ -107,7 +115,7 @@ class WatchedModel(TrainableModel):
             on_epoch_end(told)
             self._wait(epochs)
 
-        self.model.fit(trained_on, validated_on, listener, checkpoints)
+        self.model.fit(trained_on, validated_on, listener, checkpoints, on_steps)
 
     def _wait(self, epochs: int) -> None:
         """Wait until training may go on after so many *epochs*."""

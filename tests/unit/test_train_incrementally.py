@@ -65,7 +65,7 @@ class Pupil(TrainableModel):
     epochs: int
     lessons: list[tuple[list[int], list[int]]] = field(factory=list)
 
-    def fit(self, training, validation, on_epoch_end, checkpoints=None):
+    def fit(self, training, validation, on_epoch_end, checkpoints=None, on_steps=None):
         assert checkpoints is None
         held_out = read(validation) if validation else []
         self.lessons.append((read(training), held_out))
@@ -311,7 +311,7 @@ class TestMiniBatches:
             if phase is Phase.TRAINING and (more := next(sent, None)):
                 broker.produce("live", *numbered(*more))
 
-        run(on_phase=send, pace=Pace(10, 5.0, 5.0))
+        run(on_event=send, pace=Pace(10, 5.0, 5.0))
 
         assert [10, 10, 4] == [len(trained) for trained, _ in lessons(backend)]
 
@@ -408,7 +408,7 @@ class TestRefused:
                 broker.delete_records("live", 15)
 
         with pytest.raises(Unavailable):
-            run(on_phase=overtake)
+            run(on_event=overtake)
 
         (skipped,) = [r for r in caplog.records if r.msg == "control message skipped"]
         assert "live[0]@12: 3 offsets are gone" in skipped.reason
@@ -523,7 +523,7 @@ class TestEndless:
             if phase is Phase.DELIVERING:
                 raise SystemExit(143)
 
-        endless(run, ending, trainer=school(0.5, 0.9), on_phase=die)
+        endless(run, ending, trainer=school(0.5, 0.9), on_event=die)
         assert [] == backend.deliveries
         endless(run, ending, trainer=school(0.5, 0.9))
         endless(run, ending, trainer=school(0.5, 0.9))
@@ -547,7 +547,7 @@ class TestEndless:
                 pace=Pace(10, 10.0, None),
                 rule=UP,
                 trainer=school(0.5, 0.9, 1.0),
-                on_phase=leave,
+                on_event=leave,
             )
         backend.available = True
         endless(run, ending, trainer=school(0.5, 0.9, 1.0))
@@ -563,9 +563,9 @@ class TestEndless:
         ways |= {"pace": Pace(10, 10.0, None), "trainer": trainer}
 
         with pytest.raises(Killed):
-            run(**ways, on_phase=Dying(Phase.DELIVERING, 1))
+            run(**ways, on_event=Dying(Phase.DELIVERING, 1))
         with pytest.raises(Killed):
-            run(**ways, on_phase=Dying(Phase.READING, 1))
+            run(**ways, on_event=Dying(Phase.READING, 1))
         assert [2] == [len(lessons(backend, n)) for n in range(len(backend.deliveries))]
         endless(run, ending, trainer=trainer)
 
@@ -595,7 +595,7 @@ class TestKilled:
         trainer = school(0.1, 0.3, 0.5, 0.7)
 
         try:
-            run(on_phase=Dying(phase, time), trainer=trainer)
+            run(on_event=Dying(phase, time), trainer=trainer)
         except Killed:
             run(trainer=trainer)
 
@@ -636,7 +636,7 @@ class TestKilled:
                 pace=Pace(10, 10.0, None),
                 rule=UP,
                 trainer=school(*scores),
-                on_phase=Dying(phase, time),
+                on_event=Dying(phase, time),
             )
         endless(run, ending, trainer=school(*scores))
 
@@ -654,7 +654,7 @@ class TestKilled:
 
         with pytest.raises(Killed):
             run(
-                on_phase=Dying(Phase.TRAINING, 4),
+                on_event=Dying(Phase.TRAINING, 4),
                 checkpoint_seconds=60.0,
                 clock=count().__next__,
             )
@@ -694,7 +694,7 @@ class TestKilled:
         broker.produce("live", *[(b"1", b"[%d]" % number) for number in range(10)])
 
         with pytest.raises(Killed):
-            run(on_phase=Dying(Phase.READING, 2))
+            run(on_event=Dying(Phase.READING, 2))
         broker.delete_records("live", 9)
         broker.produce("live", (b"1", b"[1, 2]"), *[(b"1", b"[%d]" % 10)])
         run(bad_records=BadRecordPolicy(limit=1))

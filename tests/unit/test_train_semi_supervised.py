@@ -386,7 +386,7 @@ class TestState:
         backend.deliveries.clear()
 
         with pytest.raises(Killed):
-            run(order=order, on_phase=dying(at))
+            run(order=order, on_event=dying(at))
         away = broker
         if at > 3:  # both streams have been read to their ends
             away = Away(broker)
@@ -407,7 +407,7 @@ class TestState:
 
         for at in (4, 1, 1, 4, 1):
             with pytest.raises(Killed):
-                run(on_phase=dying(at))
+                run(on_event=dying(at))
         report = run()
 
         assert undisturbed[-6:] == trainer.passes[-6:]
@@ -426,16 +426,23 @@ class TestState:
                 return forgetful
 
         class OtherModel(WatchingModel):
-            def fit(self, training, validation, on_epoch_end, checkpoints=None):
+            def fit(
+                self,
+                training,
+                validation,
+                on_epoch_end,
+                checkpoints=None,
+                on_steps=None,
+            ):
                 if checkpoints is not None and checkpoints.latest is not None:
                     checkpoints.start_over()
-                super().fit(training, validation, on_epoch_end, checkpoints)
+                super().fit(training, validation, on_epoch_end, checkpoints, on_steps)
 
         announce(broker)
         expected = job().run()
         undisturbed = list(trainer.passes)
         with pytest.raises(Killed):
-            run(on_phase=dying(8))
+            run(on_event=dying(8))
         trainer.passes.clear()
 
         report = run(trainer=OtherVersion(3, tmp_path, trainer.passes))
@@ -450,7 +457,7 @@ class TestState:
         expected = job().run()
         undisturbed = list(trainer.passes)
         with pytest.raises(Killed):
-            run(on_phase=dying(8))
+            run(on_event=dying(8))
         trainer.passes.clear()
         (marks,) = (tmp_path / "state").rglob("spool/marks")
         marks.unlink()

@@ -276,7 +276,7 @@ class TestState:
         backend.deliveries.clear()
 
         with pytest.raises(Killed):
-            run(order=order, on_phase=dying(at))
+            run(order=order, on_event=dying(at))
         del trainer.passes[(at - 1) // 3 * 3 :]  # of the mini-batch that was begun
         kept = at > 3  # the labelled stream need not be there any more
         source = {"stream_source": Away(broker)} if kept else {}
@@ -314,7 +314,7 @@ class TestState:
         broker.produce("live", *[(b"00", v) for v in later], timestamp=ANNOUNCED)
 
         with pytest.raises(Killed):
-            run(on_phase=dying(7))
+            run(on_event=dying(7))
         report = run(stream_source=Away(broker))
 
         assert (1, 1) == report.labelled
@@ -324,7 +324,7 @@ class TestState:
         """Without what was labelled there is no going on: training begins anew."""
         announce(broker, 5.75, 6.5, 7.25, 8.75)
         with pytest.raises(Killed):
-            run(on_phase=dying(8))
+            run(on_event=dying(8))
         trainer.passes.clear()
         (marks,) = (tmp_path / "state").rglob("spool/marks")
         marks.unlink()
