@@ -50,6 +50,7 @@ from adapters.tensorflow import (
 )
 from bootstrap import plugins
 from bootstrap.incremental import IncrementalSettings
+from bootstrap.listening import Listeners
 from bootstrap.modes import (
     chain_settings,
     fingerprint,
@@ -59,7 +60,7 @@ from bootstrap.modes import (
 )
 from bootstrap.semi_supervised import SemiSupervisedSettings
 from bootstrap.settings import Settings, load
-from domain.events import ignore
+from domain.chronicle import Chronicle
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
 from domain.train_incrementally import TrainIncrementally
@@ -234,7 +235,8 @@ class Container(containers.DeclarativeContainer):
 
     # The job
 
-    on_event = providers.Object(ignore)
+    chronicle = providers.Singleton(Chronicle)
+    on_event = providers.Singleton(Listeners, providers.List(chronicle))
     split = providers.Selector(
         settings.provided.dialect.value,
         current=providers.Object(split_records),

@@ -256,8 +256,24 @@ class ResultDelivered:
     report: TrainingReport
 
 
+@frozen
+class JobEnded:
+    """
+    There is nothing more to come.
+
+    Attributes:
+        code: The process's exit code; 0 says that a result was accepted.
+
+        reason: What went wrong; empty if nothing did.
+    """
+
+    code: int
+    reason: str = ""
+
+
 Event = (
     Phase
+    | JobEnded
     | RequestSkipped
     | RunBegan
     | StreamOpened

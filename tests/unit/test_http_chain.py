@@ -200,14 +200,18 @@ class TestProgress:
     def test_none_after_the_result(self, httpserver, models, sink_to):
         """Progress under way does not get into the result's way."""
         backend = Backend(httpserver, 200, 200)
-        sink = sink_to(backend.urls)
+        sink, others = sink_to(backend.urls), set(threading.enumerate())
+
+        def under_way():
+            found = set(threading.enumerate()) - others
+            return [thread for thread in found if thread.name == "progress"]
 
         sink.report_progress(EPOCHS)
         sink.deliver(REPORT, models)
         told = len(httpserver.log)
         sink.report_progress(EPOCHS)
 
-        assert not [t for t in threading.enumerate() if t.name == "progress"]
+        assert eventually(lambda: not under_way())
         assert told == len(httpserver.log)
 
 
