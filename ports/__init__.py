@@ -2,10 +2,13 @@
 
 from ports.control_source import ControlSource
 from ports.decoder import Decoder, DecoderFactory
+from ports.encoder import Encoder
+from ports.example_source import ExampleSource
 from ports.journal import Checkpoint, Journal, Run
 from ports.labeller import Choice, Labeller
 from ports.live_stream import Followed, LiveStream
 from ports.model_repository import ModelRepository
+from ports.publisher import Publisher
 from ports.rejected_records import RejectedRecords
 from ports.result_sink import ResultSink
 from ports.sampler import Sampler
@@ -15,10 +18,10 @@ from ports.trainer import (
     Checkpoints,
     Dataset,
     EpochListener,
+    StepListener,
     TrainableModel,
     Trainer,
 )
-    StepListener,
 
 __all__ = [
     "Checkpoint",
@@ -28,20 +31,23 @@ __all__ = [
     "Dataset",
     "Decoder",
     "DecoderFactory",
+    "Encoder",
     "EpochListener",
+    "ExampleSource",
     "Followed",
     "Journal",
     "Labeller",
     "LiveStream",
     "ModelRepository",
+    "Publisher",
     "RejectedRecords",
     "ResultSink",
     "Run",
     "Sampler",
     "Spool",
     "SpoolFactory",
+    "StepListener",
     "StreamSource",
     "TrainableModel",
     "Trainer",
 ]
-    "StepListener",

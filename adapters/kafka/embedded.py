@@ -16,7 +16,8 @@ class EmbeddedKafka:
 
     It takes produced records, serves them by offset, and makes a topic of four
     partitions when one is first produced to.  It keeps about 5 MiB of each partition,
-    deletes what is older, and knows neither transactions nor access rules.
+    deletes what is older, and knows neither transactions nor access rules.  Asked for
+    the first record of a time, it says that there is none.
     """
 
     _cluster: Producer | None = field(default=None, init=False)

@@ -115,12 +115,12 @@ class Publisher:
             return
         error = self._failures[0]
         text = f"{topic}: {len(self._failures)} not accepted: {error.str()}"
-        if error.code() in MISSING or refusal(error) or not _may_pass(error):
+        if error.code() in MISSING or refusal(error) or not may_pass(error):
             raise DeploymentInvalid(text)
         raise Unavailable(text)
 
 
-def _may_pass(error: KafkaError) -> bool:
+def may_pass(error: KafkaError) -> bool:
     """Whether another attempt, of another process, may succeed."""
     return error.retriable() or error.code() in {
         KafkaError._MSG_TIMED_OUT,  # noqa: SLF001  librdkafka's own begin with "_"

@@ -75,19 +75,26 @@ class MemoryBroker(ControlSource, StreamSource, LiveStream):
         *records: Record,
         partition: int = 0,
         timestamp: int | None = None,
-    ) -> None:
+    ) -> int:
         """
         Append (key, value) *records*; topic and partition are made if need be.
 
-        Their time, in milliseconds since 1970, is now or *timestamp*.
+        Their time, in milliseconds since 1970, is now or *timestamp*.  Returns the
+        offset of the first one.
         """
         self.create(topic, partition + 1)
         sent = time.time_ns() // 1_000_000 if timestamp is None else timestamp
         with self._changed:
             there = self._topics[topic][partition]
+            start = there.high
             there.records += records
             there.timestamps += [sent] * len(records)
             self._changed.notify_all()
+        return start
+
+    def partitions(self, topic: str) -> int:
+        """Count the partitions of *topic*; none if it does not exist."""
+        return len(self._topics.get(topic, ()))
 
     def delete(self, topic: str) -> None:
         """Delete a topic with all that is in it."""

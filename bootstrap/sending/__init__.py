@@ -1,0 +1,1 @@
+"""``streamfit send``: a data set to a topic, and its announcement."""
