@@ -1,4 +1,4 @@
-# make demo    the real job on real data, in under a minute
+# make demo    the real job on real data, in under a minute; MODE=incremental and others
 # make test    all tests; starts a real Kafka if Java and Maven are here
 # make test-faults   of these, the faults: jobs killed, brokers and back-ends away
 # make check   format, lint, types
@@ -9,6 +9,7 @@
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell $(p) -c 'import sys; print(sys.executable)' 2>/dev/null)))
 PYTHON39 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python) $(shell command -v python3.9))
 PYTHON311 ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null)
+MODE ?= classic
 FORMAT ?= raw
 BENCH ?=
 EXAMPLES ?= 20000
@@ -21,7 +22,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 .PHONY: demo test test-faults check setup oracles bench fuzz lock clean
 
 demo: setup
-	.venv/bin/streamfit demo --format $(FORMAT)
+	.venv/bin/streamfit demo --mode $(MODE) --format $(FORMAT)
 
 test: setup
 	.venv/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
@@ -70,7 +71,7 @@ fuzz: setup
 lock:
 	$(LOCK) pyproject.toml -o requirements/cpu.txt
 	$(LOCK) pyproject.toml --extra gpu -o requirements/gpu.txt
-	$(LOCK) pyproject.toml --extra demo --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra demo --extra send --group dev -o requirements/dev.txt
 	$(LOCK) --group build -o requirements/build.txt
 	$(filter-out --universal,$(LOCK)) requirements/peers.in -o requirements/peers.txt
 

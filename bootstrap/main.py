@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
 import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from bootstrap import logs, termination
-from bootstrap.checking import check_environment
-from bootstrap.container import Container
+from bootstrap import termination
 from bootstrap.signals import Signals
 from domain.errors import DeploymentInvalid, ModelInvalid, Unavailable
+from domain.events import JobEnded, Listener, ignore
+
+if TYPE_CHECKING:
+    from bootstrap.container import Container
 
 log = logging.getLogger(__name__)
 
@@ -32,26 +34,28 @@ cycles every 700 objects, as Python does by default, costs an eighth of the read
 """
 
 
+COMPLETION = "_STREAMFIT_COMPLETE"
+"""Set where a shell asks, without arguments, what could be typed next."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the process's exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments:  # as the platform starts it: the demo stays out of the memory
+    # As the platform starts it: what is for people stays out of the memory.
+    if not arguments and COMPLETION not in os.environ:
         return train(os.environ)
-    from bootstrap import demo
+    from bootstrap.command_line import app
 
-    parser = argparse.ArgumentParser(
-        prog="streamfit",
-        description="Train the deployment that the environment names, on its stream.",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    demo.add_arguments(
-        commands.add_parser("demo", help="stream real data through the real job")
-    )
-    return demo.run(parser.parse_args(arguments))
+    app(list(arguments))  # ends the process by itself
+    return os.EX_OK
 
 
 def train(environ: Mapping[str, str]) -> int:
     """Run one training job and return the process's exit code."""
+    # Here, since they bring broker and formats along: help need not wait for those.
+    from bootstrap import logs
+    from bootstrap.container import Container
+
     signals = Signals(
         last_word=lambda code: termination.write(environ, termination.stopped(code))
     )
@@ -60,24 +64,44 @@ def train(environ: Mapping[str, str]) -> int:
     logs.configure("json")
     container = Container(environ=environ)
     try:
+        code, last_word = _run(environ, container, signals)
+    finally:
+        container.shutdown_resources()
+    termination.write(environ, last_word)
+    return code
+
+
+def _run(
+    environ: Mapping[str, str], container: Container, signals: Signals
+) -> tuple[int, Mapping[str, object]]:
+    """Run the job, and return the exit code and what to say of it."""
+    from bootstrap import logs
+    from bootstrap.checking import check_environment
+
+    listener: Listener = ignore
+    try:
         check_environment(environ)
         settings = container.settings()
         logs.configure(settings.streamfit_log, deployment_id=settings.deployment_id)
+        listener = container.on_event()
         report = container.job().run()
-    except (Exception, SystemExit) as error:  # a process answers for everything
-        if signals.code is not None:  # whatever a library made of being interrupted
-            log.info("stopped", extra={"exit_code": signals.code})
-            termination.write(environ, termination.stopped(signals.code))
-            return signals.code
-        code = next(c for kind, c in EXIT_CODES.items() if isinstance(error, kind))
-        log.error(
-            "job failed",
-            extra={"reason": str(error), "exit_code": code},
-            exc_info=code == os.EX_SOFTWARE,
-        )
-        termination.write(environ, termination.failure(error, code))
-        return code
-    finally:
-        container.shutdown_resources()
-    termination.write(environ, termination.success(report))
-    return os.EX_OK
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # it answers for all
+        code, last_word = _failed(error, signals)
+    else:
+        code, last_word = os.EX_OK, termination.success(report)
+    listener(JobEnded(code, str(last_word.get("message", ""))))
+    return code, last_word
+
+
+def _failed(error: BaseException, signals: Signals) -> tuple[int, Mapping[str, object]]:
+    """Log why the job has ended, and return the exit code and what to say of it."""
+    if signals.code is not None:  # whatever a library made of being interrupted
+        log.info("stopped", extra={"exit_code": signals.code})
+        return signals.code, termination.stopped(signals.code)
+    code = next(c for kind, c in EXIT_CODES.items() if isinstance(error, kind))
+    log.error(
+        "job failed",
+        extra={"reason": str(error), "exit_code": code},
+        exc_info=error if code == os.EX_SOFTWARE else None,
+    )
+    return code, termination.failure(error, code)

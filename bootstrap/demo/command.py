@@ -1,118 +1,58 @@
-"""``streamfit demo``: real data, the real job, and what it made of them."""
+"""``streamfit demo``: its options; what it does is in `bootstrap.demo.running`."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TextIO
+from typing import Annotated
 
-from adapters.kafka import EmbeddedKafka, publish
-from adapters.plots import learning_curves_png
-from bootstrap.demo.backend import DemoBackend, Result
-from bootstrap.demo.data import STREAMS, TEST_RATE, VALIDATION_RATE, Stream
+import typer
 
-DEPLOYMENT = 1
-CONTROL_TOPIC = "control"
-DATA_TOPIC = "data"
+from bootstrap.demo.choices import Format, Mode
 
-DEADLINE = 600.0
-"""Seconds that the job may take; it needs a few."""
+EXAMPLES = """
+Examples:
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument(
-        "--format",
-        choices=sorted(STREAMS),
-        default="raw",
-        help="record format: raw, handwritten digits; avro, breast cancer diagnoses",
-    )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=Path("demo-result"),
-        help="where the result goes (default: %(default)s)",
-    )
+- streamfit demo
+- streamfit demo --mode incremental
+- streamfit demo --format avro --folder /tmp/result
+"""
 
 
-def run(options: argparse.Namespace, out: TextIO = sys.stdout) -> int:
+def demo(
+    *,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            metavar="MODE",
+            help="classic: a stream that is complete; incremental: one that is still "
+            "being written; distributed: a chain of sub-models; "
+            "distributed-incremental: both; semi-supervised: most records come "
+            "without labels.",
+        ),
+    ] = Mode.CLASSIC,
+    format: Annotated[  # noqa: A002  # the option's name
+        Format,
+        typer.Option(
+            help="Record format: raw, handwritten digits; avro, breast cancer "
+            "diagnoses."
+        ),
+    ] = Format.RAW,
+    folder: Annotated[
+        Path, typer.Option(help="Where the result goes.", file_okay=False)
+    ] = Path("demo-result"),
+) -> int:
     """
-    Run the demo and return the process's exit code.
+    Stream real data through the real job.
 
     A Kafka inside this process and a back-end on a loopback port stand in for the
-    platform; the job itself is a process of its own, as the platform would start it.
+    platform. The job is a process of its own, with the environment that the platform
+    would give it; what it hands in is printed and kept in a folder.
     """
-    if find_spec("sklearn") is None:
-        print(
-            "The demo's data come with scikit-learn, which is not installed", file=out
+    from bootstrap.demo.running import run
+    from bootstrap.demo.scenarios import SCENARIOS, formats
+
+    if format not in (known := formats(mode)):
+        raise typer.BadParameter(
+            f"--mode {mode} is shown with --format {' or '.join(known)}"
         )
-        return os.EX_UNAVAILABLE
-    stream = STREAMS[options.format]()
-    folder: Path = options.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    backend = DemoBackend(stream.model, folder)
-    with EmbeddedKafka() as kafka, backend.serve() as url:
-        print(f"Sending {stream.title} as {stream.input_format}", file=out)
-        _send(stream, kafka.bootstrap_servers)
-        print("Running the job", file=out, flush=True)
-        environ = _environ(stream, kafka.bootstrap_servers, url)
-        job = subprocess.run(
-            [sys.executable, "-m", "bootstrap"],
-            env=os.environ | environ,
-            timeout=DEADLINE,
-            check=False,
-        )
-    if job.returncode or backend.result is None:
-        print(f"The job ended with exit code {job.returncode}", file=out)
-        return job.returncode or os.EX_SOFTWARE
-    _show(backend.result, folder, out)
-    return os.EX_OK
-
-
-def _send(stream: Stream, bootstrap_servers: str) -> None:
-    """Send the records, then announce them."""
-    publish(bootstrap_servers, DATA_TOPIC, stream.records)
-    key = DEPLOYMENT.to_bytes()
-    body = stream.control_message(DATA_TOPIC)
-    publish(bootstrap_servers, CONTROL_TOPIC, [(key, body)])
-
-
-def _environ(stream: Stream, bootstrap_servers: str, url: str) -> dict[str, str]:
-    """Return the variables that the platform sets for case 1 (contract, section 2)."""
-    return {
-        "BOOTSTRAP_SERVERS": bootstrap_servers,
-        "RESULT_URL": url,
-        "RESULT_ID": "1",
-        "CONTROL_TOPIC": CONTROL_TOPIC,
-        "DEPLOYMENT_ID": str(DEPLOYMENT),
-        "BATCH": str(stream.batch),
-        "KWARGS_FIT": f'{{"epochs": {stream.epochs}}}',
-        "KWARGS_VAL": "{}",
-        "CONF_MAT_CONFIG": "true",
-        "CASE": "1",
-        "UNSUPERVISED": "False",
-        "STREAMFIT_LOG": os.environ.get("STREAMFIT_LOG", "console"),
-    }
-
-
-def _show(result: Result, folder: Path, out: TextIO) -> None:
-    """Print the metrics and where the files are."""
-    curves = folder / "learning_curves.png"
-    curves.write_bytes(learning_curves_png(result.history))
-    training = 1 - VALIDATION_RATE - TEST_RATE
-    for part, share, metrics in (
-        ("training", training, result.train_metrics),
-        ("validation", VALIDATION_RATE, result.val_metrics),
-        ("test", TEST_RATE, result.test_metrics),
-    ):
-        values = "  ".join(
-            f"{name} {series[-1]:.4f}" for name, series in metrics.items()
-        )
-        print(f"{part:>12} ({share:.0%})  {values}", file=out)
-    print(f"Trained for {result.training_time:.1f} s", file=out)
-    for name in ("trained_model.h5", "confusion_matrix.png", curves.name):
-        print(f"  {folder / name}", file=out)
+    return run(SCENARIOS[mode, format], folder)

@@ -3,75 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from attrs import field, frozen
 
-MODELS = Path(__file__).parent / "models"
-
-VALIDATION_RATE = 0.1
-TEST_RATE = 0.2
-
 
 @frozen
-class Stream:
+class DataSet:
     """
     A data set on its way to a topic.
 
     Attributes:
         title: What it is, in words.
 
-        model: The untrained model, written by the platform's TensorFlow.
-
         records: Key (label) and value (features) of each record.
 
         input_format: The record format's name.
 
         input_config: What a decoder must know.
-
-        batch: Examples per training step.
-
-        epochs: Passes over the training part.
     """
 
     title: str
-    model: Path
     records: Sequence[tuple[bytes, bytes]] = field(repr=False)
     input_format: str
     input_config: Mapping[str, str]
-    batch: int
-    epochs: int
-
-    def control_message(self, topic: str) -> bytes:
-        """Announce the stream as the platform's sinks do (contract, section 3.2)."""
-        return json.dumps(
-            {
-                "topic": f"{topic}:0:0:{len(self.records)}",
-                "unsupervised_topic": None,
-                "input_format": self.input_format,
-                "description": self.title,
-                "dataset_restrictions": {},
-                "input_config": self.input_config,
-                "validation_rate": VALIDATION_RATE,
-                "test_rate": TEST_RATE,
-                "total_msg": len(self.records),
-                "incremental": False,
-            }
-        ).encode()
 
 
-def digits() -> Stream:
+def digits() -> DataSet:
     """Return 1,797 images of handwritten digits, 8 x 8 pixels, as RAW."""
     from sklearn.datasets import load_digits  # an extra: only the demo needs it
 
     images, labels = load_digits(return_X_y=True)
     # The data set is sorted by writer; mixed, every part knows every hand.
     order = np.random.default_rng(0).permutation(len(images))
-    return Stream(
+    return DataSet(
         title="1,797 images of handwritten digits",
-        model=MODELS / "digits.h5",
         records=[
             (label.tobytes(), image.tobytes())
             for image, label in zip(
@@ -87,20 +54,17 @@ def digits() -> Stream:
             "data_reshape": "8 8",
             "label_reshape": "1",
         },
-        batch=32,
-        epochs=20,
     )
 
 
-def breast_cancer() -> Stream:
+def breast_cancer() -> DataSet:
     """Return 569 rows of 30 measurements and a diagnosis, as AVRO."""
     from sklearn.datasets import load_breast_cancer  # an extra: only the demo needs it
 
     table = load_breast_cancer()
     names = [name.replace(" ", "_") for name in table.feature_names]
-    return Stream(
+    return DataSet(
         title="569 breast cancer diagnoses of 30 measurements each",
-        model=MODELS / "breast_cancer.h5",
         # Avro writes a float as four bytes and a boolean as one, with nothing between.
         records=[
             (bool(benign).to_bytes(), row.astype("<f4").tobytes())
@@ -111,13 +75,7 @@ def breast_cancer() -> Stream:
             "data_scheme": _record_schema("measurements", "float", names),
             "label_scheme": _record_schema("diagnosis", "boolean", ["benign"]),
         },
-        batch=16,
-        epochs=40,
     )
-
-
-STREAMS: Mapping[str, Callable[[], Stream]] = {"raw": digits, "avro": breast_cancer}
-"""The demo's data set by record format."""
 
 
 def _record_schema(name: str, avro_type: str, fields: Sequence[str]) -> str:

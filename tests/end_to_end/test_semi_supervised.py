@@ -34,13 +34,13 @@ def semi_supervised(variables):
 
 
 def announced(kafka, sender, arrays, **fields):
-    """Send the first examples with their labels, the others with the key 00."""
+    """Send the first examples with their labels, the others with a null byte as key."""
     topic = unique("unlabelled")
     KafkaTopics(kafka).create(topic)
     unlabelled = Sender(kafka, topic, sender.control)
     images, labels = arrays
     values = raw(images[LABELLED:], labels[LABELLED:])
-    fields["unsupervised_topic"] = unlabelled.send([(b"00", v) for _, v in values])
+    fields["unsupervised_topic"] = unlabelled.send([(b"\x00", v) for _, v in values])
     ranges = sender.send(raw(*part(arrays, 0, LABELLED)))
     sender.announce(message(ranges, LABELLED, input_config=RAW_DIGITS, **fields))
 

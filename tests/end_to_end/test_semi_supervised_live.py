@@ -57,7 +57,7 @@ def announced(kafka, sender, arrays, **fields):
     values = raw(arrays[0][LABELLED:], arrays[1][LABELLED:])
     unlabelled = Sender(kafka, topic, sender.control)
     return lambda first, stop: unlabelled.send(
-        [(b"00", v) for _, v in values[first:stop]]
+        [(b"\x00", v) for _, v in values[first:stop]]
     )
 
 

@@ -39,3 +39,25 @@ breast_cancer = tf.keras.Sequential(
 )
 breast_cancer.compile("adam", "binary_crossentropy", metrics=["accuracy"])
 breast_cancer.save(MODELS / "breast_cancer.h5")
+
+# A chain: the edge passes pictures on, and has a quick guess; neither is compiled.
+edge_input = layers.Input((8, 8, 1))
+passed_on = layers.Rescaling(1 / 16)(edge_input)
+passed_on = layers.Conv2D(16, 3, activation="relu")(passed_on)
+guess = layers.Flatten()(layers.MaxPooling2D(3)(passed_on))
+guess = layers.Dense(10, activation="softmax")(guess)
+edge = tf.keras.Model(edge_input, [passed_on, guess], name="edge")
+edge.save(MODELS / "edge.h5")
+
+cloud = tf.keras.Sequential(
+    [
+        layers.Input((6, 6, 16)),
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(32, activation="relu"),
+        layers.Dense(10, activation="softmax"),
+    ],
+    name="cloud",
+)
+cloud.save(MODELS / "cloud.h5")
