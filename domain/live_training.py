@@ -321,4 +321,7 @@ def _remove(model: Path) -> None:
 def _to_the_end(work: Callable[[], None]) -> None:
     """Do *work*, to its end even if the process is told to stop meanwhile."""
     with ThreadPoolExecutor(1, "to-the-end") as thread:
+        # A thread that is still starting would not be waited for: it is to run before
+        # there is any work for it.
+        thread.submit(lambda: None).result()
         thread.submit(work).result()  # leaving waits for it, signal or not

@@ -163,12 +163,10 @@ class Fitting:
 
 def _callback(engine: Any, **hooks: Callable[..., None]) -> Any:
     """Return a callback of *engine* that has these *hooks* and no others."""
-    kind = type(
-        "Hooks",
-        (engine.callbacks.Callback,),
-        {
-            "_supports_tf_logs": True,  # else Keras 2 fetches metrics after every block
-            **{name: staticmethod(hook) for name, hook in hooks.items()},
-        },
-    )
-    return kind()
+    callback = engine.callbacks.Callback()
+    # Else Keras 2 fetches metrics after every block.
+    callback._supports_tf_logs = True  # noqa: SLF001  # there is no other way
+    # Not a class of its own: TensorFlow remembers classes, and models with them.
+    for name, hook in hooks.items():
+        setattr(callback, name, hook)
+    return callback

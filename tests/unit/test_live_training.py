@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import tempfile
+import time
 from itertools import count
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from adapters.memory.trainer import FakeModel
 from domain.errors import Unavailable
 from domain.improvement import ImprovementRule
 from domain.live_training import LiveTraining
+from domain.phases import Phase
 from domain.progress import LivePosition, LiveStreamProgress
 from tests.models import ArrayDataset, examples
 
@@ -67,7 +72,7 @@ def trained(tmp_path):
 def training(tmp_path, trained, backend):
     """Return a function that makes an endless training; it gets better all the time."""
 
-    def of(kind):
+    def of(kind, on_event=lambda _: None):
         return LiveTraining(
             run=MemoryJournal(tmp_path).run("one"),
             model=kind(b"untrained", EPOCHS, trained),
@@ -75,7 +80,7 @@ def training(tmp_path, trained, backend):
             rule=ImprovementRule("accuracy", upwards=True, least=0.0),
             endless=True,
             every_time=True,
-            on_event=lambda _: None,
+            on_event=on_event,
             clock=count().__next__,
         )
 
@@ -113,3 +118,33 @@ def test_not_delivered(training, trained, backend, kind):
         fit(one)
 
     assert 1 == len(list(trained.iterdir()))
+
+
+@pytest.fixture
+def stopping():
+    """Have a signal end Python code as SIGTERM ends a job."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: sys.exit(143))
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.usefixtures("stopping")
+@pytest.mark.parametrize(
+    "phase", [Phase.KEEPING, Phase.SAVING, Phase.DELIVERING, Phase.FINISHING]
+)
+def test_stopped(training, backend, phase):
+    """Nobody leaves before a delivery has come to its end, however early it is."""
+
+    def stop(event):
+        if event is phase:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.1)  # who does not wait is gone
+
+    one = training(FakeModel, stop)
+    fit(one)
+
+    with pytest.raises(SystemExit):
+        fit(one)
+
+    assert 1 == len(backend.models)
+    assert one.run.checkpoint().progress.live.undelivered is None
