@@ -15,8 +15,9 @@ from pathlib import Path
 from attrs import asdict, field, frozen
 
 from domain.bad_records import BadRecordPolicy
-from domain.errors import MalformedRequest, StreamUnreadable
+from domain.errors import StreamUnreadable
 from domain.events import Listener, TopicFollowed, ignore
+from domain.following import labelled_topic
 from domain.identity import identity
 from domain.improvement import ImprovementRule
 from domain.live_training import LiveTraining
@@ -141,7 +142,7 @@ class TrainIncrementally:
             Unavailable: A broker or back-end stayed away.
         """
         request = message.open()
-        topic = self._topic(request)
+        topic = labelled_topic(request, self.pace)
         run = begin_run(
             self.journal,
             identity(
@@ -162,20 +163,6 @@ class TrainIncrementally:
             self.result_sink,
             self.on_event,
         )
-
-    def _topic(self, request: TrainingRequest) -> str:
-        """Return the topic to follow."""
-        if request.topic is None:
-            raise MalformedRequest(
-                f"topic: {', '.join(map(str, request.ranges))} is a range; to train on "
-                "a stream as it comes, name the topic alone (CASE 1 takes ranges)"
-            )
-        if self.pace.timeout is None and not request.validation_rate:
-            raise MalformedRequest(
-                "validation_rate 0: which models are better is told by validation, "
-                "and without an end (STREAM_TIMEOUT -1) no others are handed in"
-            )
-        return request.topic
 
     def _train(
         self,

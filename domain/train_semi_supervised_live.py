@@ -18,8 +18,8 @@ from attrs import asdict, evolve, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import Array
-from domain.errors import MalformedRequest
 from domain.events import ExamplesLabelled, Listener, TopicFollowed, ignore
+from domain.following import unlabelled_topic
 from domain.identity import identity
 from domain.improvement import ImprovementRule
 from domain.intake import Intake
@@ -146,7 +146,7 @@ class TrainSemiSupervisedLive:
         if not request.unlabelled:
             log.info("no unlabelled records: training is supervised")
             return self.supervised(untrained, outline, message)
-        topic = self._topic(request)
+        topic = unlabelled_topic(request, self.pace)
         run = begin_run(
             self.journal,
             identity(
@@ -167,21 +167,6 @@ class TrainSemiSupervisedLive:
             self.result_sink,
             self.on_event,
         )
-
-    def _topic(self, request: TrainingRequest) -> str:
-        """Return the topic to follow."""
-        if request.unlabelled_topic is None:
-            raise MalformedRequest(
-                f"unsupervised_topic: {', '.join(map(str, request.unlabelled))} is a "
-                "range; to label a stream as it comes, name the topic alone (CASE 1 "
-                "and 3 take ranges)"
-            )
-        if self.pace.timeout is None and not request.validation_rate:
-            raise MalformedRequest(
-                "validation_rate 0: which models are better is told by validation, "
-                "and without an end (STREAM_TIMEOUT -1) no others are handed in"
-            )
-        return request.unlabelled_topic
 
     def _train(
         self,

@@ -27,3 +27,20 @@ class ControlSource(Protocol):
             DeploymentInvalid: The broker refuses to let us read.
         """
         ...
+
+    def present(self) -> Iterator[ControlMessage] | None:
+        """
+        Return the control messages that are there when it is called, and no others.
+
+        They come as from `messages`, but nothing is waited for: neither more of them
+        nor the topic.  Closing the iterator early releases what it holds.
+
+        Returns:
+            None if there is no such topic.
+
+        Raises:
+            Unavailable: The broker stayed away; iterating may raise it, too.
+
+            DeploymentInvalid: The broker refuses to let us read; likewise.
+        """
+        ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 
 from adapters.kafka.client import PATIENCE, PAUSE, Client, connect
-from adapters.kafka.errors import MISSING, refusal
+from adapters.kafka.errors import MISSING, PARTITION_EOF, refusal
 from adapters.kafka.settings import KafkaSettings
 from adapters.wire.control_message import parse_key, parse_request
 from domain.errors import DeploymentInvalid, Unavailable
@@ -61,6 +61,59 @@ class KafkaControlSource(ControlSource):
                 if message is not None and _is_record(message, client):
                     with clock.stopped():
                         yield _to_control_message(topic, message)
+
+    def present(self) -> Iterator[ControlMessage] | None:
+        """Return the control messages that are there now; see the port."""
+        topic = self.settings.control_topic
+        with connect(self.settings) as client:
+            partitions = client.insist(partial(client.partitions, topic))
+            there = {
+                number: client.insist(partial(client.watermarks, topic, number))
+                for number in sorted(partitions)
+            }
+        return self._between(there) if partitions else None
+
+    def _between(
+        self, there: Mapping[int, tuple[int, int]]
+    ) -> Iterator[ControlMessage]:
+        """Yield the messages from the first offset of each partition up to its end."""
+        topic = self.settings.control_topic
+        ends = {number: end for number, (start, end) in there.items() if start < end}
+        with connect(
+            self.settings, auto_offset_reset="earliest", enable_partition_eof=True
+        ) as client:
+            client.consumer.assign(
+                [TopicPartition(topic, number, there[number][0]) for number in ends]
+            )
+            moved_at = time.monotonic()
+            while ends:
+                message = client.consumer.poll(PAUSE)
+                if message is None or not _is_news(message, client):
+                    self._require(client, moved_at)
+                    continue
+                number, offset = message.partition() or 0, message.offset() or 0
+                end = ends.get(number, 0)
+                # An end comes as an error, perhaps behind a transaction's marker.
+                if message.error() is not None or offset + 1 >= end:
+                    ends.pop(number, None)
+                if message.error() is None and offset < end:
+                    yield _to_control_message(topic, message)
+                moved_at = time.monotonic()
+
+    def _require(self, client: Client, moved_at: float) -> None:
+        """
+        Look whether there is still hope for the next message.
+
+        Raises:
+            Unavailable: The brokers stayed away, or answer without serving it.
+        """
+        client.brokers.require()
+        stalled = time.monotonic() - moved_at
+        if stalled > self.settings.streamfit_broker_deadline:
+            raise Unavailable(
+                f"{self.settings.control_topic}: no message for {stalled:.0f} seconds, "
+                "though there are some"
+            )
 
 
 @define
@@ -137,6 +190,15 @@ class _Watch:
                 [TopicPartition(self.topic, p, OFFSET_BEGINNING) for p in sorted(added)]
             )
             self._assigned = found
+
+
+def _is_news(message: Message, client: Client) -> bool:
+    """Tell a record, or the end of a partition, from news about brokers or topic."""
+    error = message.error()
+    if error is not None and error.code() == PARTITION_EOF:
+        client.brokers.heard()
+        return True
+    return _is_record(message, client)
 
 
 def _is_record(message: Message, client: Client) -> bool:

@@ -113,14 +113,27 @@ class MemoryBroker(ControlSource, StreamSource, LiveStream):
             log.info("waiting for the control topic", extra={"topic": topic})
         seen: dict[int, int] = {}
         while news := self._wait(lambda: self._after(topic, seen)):
-            for number, offset, (key, value) in news:
+            for number, offset, record in news:
                 seen[number] = offset + 1
-                yield ControlMessage(
-                    deployment_id=parse_key(key),
-                    position=f"{topic}[{number}]@{offset}",
-                    open=partial(parse_request, value),
-                    timestamp=self._topics[topic][number].timestamps[offset],
-                )
+                yield self._control_message(number, offset, record)
+
+    def present(self) -> Iterator[ControlMessage] | None:
+        """Return the control messages that are there now; see the port."""
+        if self.control_topic not in self._topics:
+            return None
+        there = self._after(self.control_topic, {})
+        return (self._control_message(*message) for message in there)
+
+    def _control_message(
+        self, number: int, offset: int, record: Record
+    ) -> ControlMessage:
+        key, value = record
+        return ControlMessage(
+            deployment_id=parse_key(key),
+            position=f"{self.control_topic}[{number}]@{offset}",
+            open=partial(parse_request, value),
+            timestamp=self._topics[self.control_topic][number].timestamps[offset],
+        )
 
     def resolve(self, ranges: Sequence[RequestedRange]) -> tuple[OffsetRange, ...]:
         """Return *ranges* with open ends closed; see the port."""

@@ -19,6 +19,7 @@ import attrs
 
 from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
 from domain.errors import ModelInvalid, Unavailable
+from domain.events import Layer, Listener, ModelInspected, ignore
 
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
 
@@ -26,10 +27,13 @@ _PATIENCE = 300.0  # seconds; what is looked into is a few megabytes at most
 
 
 def inspect(
-    path: Path, settings: ModelSettings, chain: ChainSettings | None = None
+    path: Path,
+    settings: ModelSettings,
+    chain: ChainSettings | None = None,
+    on_event: Listener = ignore,
 ) -> str:
     """
-    Look into *path* without TensorFlow.
+    Look into *path* without TensorFlow, and tell *on_event* what it is made of.
 
     Returns:
         The model's outline.
@@ -64,13 +68,17 @@ def inspect(
         raise Unavailable(f"{path}: looking into the model was ended by {name}")
     if looked.returncode:
         raise RuntimeError(f"looking into the model failed: {looked.stderr}")
-    return str(json.loads(looked.stdout))
+    told = json.loads(looked.stdout)
+    layers = (Layer(**{**one, "shape": tuple(one["shape"])}) for one in told["layers"])
+    on_event(ModelInspected(tuple(layers)))
+    return str(told["outline"])
 
 
 def main(path: str, settings: str, chain: str) -> int:
-    """Do it here; outline or reason for a refusal go to standard output, as JSON."""
+    """Do it here; what was found goes to standard output, or why it is refused."""
     from adapters.tensorflow.files import model_file
 
+    told: object
     try:
         chained = json.loads(chain)
         file = model_file(
@@ -78,7 +86,9 @@ def main(path: str, settings: str, chain: str) -> int:
             ModelSettings(**json.loads(settings)),
             None if chained is None else ChainSettings(**chained),
         )
-        told, code = file.inspect(), os.EX_OK
+        outline = file.inspect()
+        layers = [attrs.asdict(layer) for layer in file.layers()]
+        told, code = {"outline": outline, "layers": layers}, os.EX_OK
     except ModelInvalid as reason:
         told, code = str(reason), os.EX_DATAERR
     sys.stdout.write(json.dumps(told))

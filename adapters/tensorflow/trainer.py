@@ -7,17 +7,18 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from adapters.tensorflow import inspection, machine, start
+from adapters.tensorflow import describing, inspection, machine, start
 from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
 from adapters.tensorflow.settings import TensorFlowSettings
 from domain.errors import SettingsInvalid
-from ports import TrainableModel, Trainer
+from domain.events import Listener, ignore
+from ports import ModelPart, ModelReader, TrainableModel, Trainer
 
 log = logging.getLogger(__name__)
 
 
 @frozen
-class TensorFlowTrainer(Trainer):
+class TensorFlowTrainer(Trainer, ModelReader):
     """
     Keras 2 and 3 on TensorFlow.
 
@@ -32,6 +33,8 @@ class TensorFlowTrainer(Trainer):
         model_settings: What models may bring, and how uncompiled ones are compiled.
 
         chain_settings: How chains are compiled; None if models are no chains.
+
+        on_event: Is told what the model is made of.
     """
 
     settings: TensorFlowSettings
@@ -39,6 +42,7 @@ class TensorFlowTrainer(Trainer):
     repeat: bool
     model_settings: ModelSettings = field(factory=ModelSettings)
     chain_settings: ChainSettings | None = None
+    on_event: Listener = ignore
 
     def inspect(self, model: Path) -> str:
         """
@@ -52,10 +56,16 @@ class TensorFlowTrainer(Trainer):
         """
         if self.chain_settings and self.settings.streamfit_class_weights:
             raise SettingsInvalid("STREAMFIT_CLASS_WEIGHTS: not for a chain of models")
-        outline = inspection.inspect(model, self.model_settings, self.chain_settings)
+        outline = inspection.inspect(
+            model, self.model_settings, self.chain_settings, self.on_event
+        )
         if self.settings.streamfit_require_gpu:
             machine.look_for_gpu()
         return outline
+
+    def describe(self, model: Path) -> tuple[ModelPart, ...]:
+        """Tell what is in *model*, without TensorFlow; see ModelReader."""
+        return describing.describe(model, self.model_settings, self.chain_settings)
 
     def prepare(self) -> None:
         """Begin to import TensorFlow on a thread of its own."""

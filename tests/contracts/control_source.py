@@ -146,6 +146,49 @@ class ControlSourceContract:
 
             assert 7 == first.result(PATIENCE).deployment_id
 
+    def test_present(self, broker: Arranger, source: ControlSource, topic: str) -> None:
+        """What is there is told, of all partitions and deployments; then it ends."""
+        broker.create(topic, 3)
+        broker.produce(topic, (b"\x07", control_message()), (None, b"{"), partition=2)
+        broker.produce(topic, (b"\x01", b""), partition=0)
+
+        found = list(source.present() or ())
+
+        assert {7, None, 1} == {message.deployment_id for message in found}
+        assert [f"{topic}[2]@0", f"{topic}[2]@1"] == [
+            m.position for m in found if m.position.startswith(f"{topic}[2]")
+        ]
+        (ours,) = [message for message in found if message.deployment_id == 7]
+        assert "RAW" == ours.open().decoder.format
+        assert ours.timestamp > 0
+
+    def test_present_in_an_empty_topic(
+        self, broker: Arranger, source: ControlSource, topic: str
+    ) -> None:
+        """A topic without messages is not waited for."""
+        broker.create(topic)
+
+        messages = source.present()
+
+        assert messages is not None
+        assert [] == list(messages)
+
+    def test_present_without_a_topic(self, source: ControlSource, topic: str) -> None:
+        """A topic that does not exist is told, and not waited for."""
+        assert source.present() is None
+
+    def test_present_is_a_moment(
+        self, broker: Arranger, source: ControlSource, topic: str
+    ) -> None:
+        """What comes later is not told."""
+        broker.produce(topic, (b"\x01", b""), (b"\x02", b""))
+
+        messages = source.present()
+        assert messages is not None
+        broker.produce(topic, (b"\x03", b""))
+
+        assert [1, 2] == [message.deployment_id for message in messages]
+
     @pytest.fixture
     def waiting(self) -> Iterator[Event]:
         """Give the moment at which the topic is waited for."""

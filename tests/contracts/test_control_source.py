@@ -143,6 +143,35 @@ class TestKafka(ControlSourceContract):
         assert 3 == rest[-1].deployment_id
 
     @pytest.mark.real_kafka
+    def test_present_around_markers(
+        self, broker: KafkaTopics, source: KafkaControlSource, topic: str
+    ) -> None:
+        """Offsets without a message, also the last ones, are not waited for."""
+        broker.produce(topic, (b"\x01", b""))
+        broker.produce(topic, (b"\x02", b""))
+        broker.delete_records(topic, 1)
+        with broker.transaction(topic, (b"\x03", b""), commit=False):
+            pass
+
+        messages = source.present()
+
+        assert messages is not None
+        assert [2] == [message.deployment_id for message in messages]
+
+    @pytest.mark.real_kafka
+    def test_present_in_a_forbidden_topic(
+        self, broker: KafkaTopics, source: KafkaControlSource, topic: str
+    ) -> None:
+        """Nobody need read what must not be read."""
+        broker.produce(topic, (b"\x01", b""))
+
+        with (
+            broker.forbidden(ResourceType.TOPIC, topic),
+            pytest.raises(DeploymentInvalid, match=topic),
+        ):
+            list(source.present() or ())
+
+    @pytest.mark.real_kafka
     def test_forbidden_topic(
         self, broker: KafkaTopics, source: KafkaControlSource, topic: str
     ) -> None:
@@ -175,3 +204,5 @@ def test_unreachable() -> None:
 
     with pytest.raises(Unavailable, match=rf"{CLOSED_PORT}.*Connection refused"):
         take(source, 1)
+    with pytest.raises(Unavailable, match=rf"{CLOSED_PORT}.*Connection refused"):
+        source.present()

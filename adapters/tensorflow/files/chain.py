@@ -15,7 +15,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from adapters.tensorflow.files import archives
 from adapters.tensorflow.files.compiling import compile_chain
@@ -33,6 +33,7 @@ from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.signature import Signature, signature
 from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
 from domain.errors import ModelInvalid
+from domain.events import Layer
 
 _REASON = 300  # characters of what Keras says
 
@@ -58,11 +59,21 @@ class ModelChain(ModelFile):
         """Look into all files, and whether they make a chain; see the protocol."""
         return outline(*(described.outline for described in self._described()))
 
+    def layers(self) -> tuple[Layer, ...]:
+        """Name the layers of all sub-models; see the protocol."""
+        return tuple(
+            evolve(layer, part=name)
+            for name, file in zip(
+                self._names(), self.sub_models().values(), strict=True
+            )
+            for layer in file.layers()
+        )
+
     def load(self) -> LoadedModel:
         """Inspect the files, load and join them afresh; see the protocol."""
         names = self._names()
         loaded = []
-        for number, file in self._files().items():
+        for number, file in self.sub_models().items():
             with _of(number):
                 loaded.append(file.load_uncompiled())
         keras = loaded[0].engine
@@ -71,14 +82,14 @@ class ModelChain(ModelFile):
             model = keras.Model(inputs, predictions, name="chain")
             # Keras puts an output's name before those of its metrics.  Whatever the
             # sub-models are called, numbers can be told from metrics again.
-            model.output_names = [str(number) for number in self._files()]
+            model.output_names = [str(number) for number in self.sub_models()]
             compile_chain(model, keras, self.chain, self.settings)
         return LoadedModel(model, keras, names)
 
     def save(self, keras_model: Any, folder: Path) -> Path:
         """Write ``trained_model_1.h5``, ... for the sub-models of *keras_model*."""
         for name, (number, file) in zip(
-            self._names(), self._files().items(), strict=True
+            self._names(), self.sub_models().items(), strict=True
         ):
             saved = file.save(keras_model.get_layer(name), folder)
             saved.rename(folder / f"trained_model_{number}{saved.suffix}")
@@ -87,7 +98,7 @@ class ModelChain(ModelFile):
     def _names(self) -> tuple[str, ...]:
         return tuple(ends(described.model).name for described in self._described())
 
-    def _files(self) -> dict[int, SubModelFile]:
+    def sub_models(self) -> dict[int, SubModelFile]:
         """Return the files by the numbers of their sub-models."""
         files: dict[int, SubModelFile] = {}
         while (path := self.path / f"{len(files) + 1}.h5").exists():
@@ -100,7 +111,7 @@ class ModelChain(ModelFile):
     def _described(self) -> list[Description]:
         """Look into every file, and see to it that they make a chain."""
         described = []
-        for number, file in self._files().items():
+        for number, file in self.sub_models().items():
             with _of(number):
                 described.append(file.describe())
         engines = sorted({each.engine for each in described})

@@ -23,6 +23,9 @@ class Ends:
         takes: Size of the last axis of the first input; None where it is not told.
 
         gives: Size of the last axis of the first output; None where it is not told.
+
+        shape: What the first input takes, None for an axis of any length; None where it
+            is not told.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Ends:
     outputs: int | None
     takes: int | None
     gives: int | None
+    shape: tuple[int | None, ...] | None = None
 
 
 def ends(model: Mapping[str, Any]) -> Ends:
@@ -53,6 +57,7 @@ def ends(model: Mapping[str, Any]) -> Ends:
         outputs=len(outputs) or None,
         takes=_taken(layers.get(inputs[0])) if inputs else None,
         gives=_given(layers.get(outputs[0])) if outputs else None,
+        shape=_shape(layers.get(inputs[0])) if inputs else None,
     )
 
 
@@ -77,10 +82,18 @@ def _references(value: object) -> Iterator[str]:
 
 def _taken(layer: Mapping[str, Any] | None) -> int | None:
     """Return how many features the first layer of a model takes."""
-    config = _config(layer or {})
-    match config.get("batch_input_shape", config.get("batch_shape")):
+    match _shape(layer):
         case [*_, int(features)]:
             return features
+    return None
+
+
+def _shape(layer: Mapping[str, Any] | None) -> tuple[int | None, ...] | None:
+    """Return the shape that the first layer of a model takes, without the batch."""
+    config = _config(layer or {})
+    match config.get("batch_input_shape", config.get("batch_shape")):
+        case [_, *axes] if all(isinstance(axis, int | None) for axis in axes):
+            return tuple(axes)
     return None
 
 

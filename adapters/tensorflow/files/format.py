@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from attrs import frozen
 
+from domain.events import Layer
+
 Engine = Any
 """The Keras that a file is for: the module `keras` (3) or `tf_keras` (2)."""
 
@@ -70,6 +72,10 @@ class ModelFile(Protocol):
         Raises:
             ModelInvalid: The model cannot be trained, or not safely.
         """
+        ...
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Name the layers of a file that was inspected, as far as it tells them."""
         ...
 
     def load(self) -> LoadedModel:

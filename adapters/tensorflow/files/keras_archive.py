@@ -26,12 +26,15 @@ from adapters.tensorflow.files.format import (
     LoadedModel,
     SubModelFile,
 )
+from adapters.tensorflow.files.layers import counted_by_kind, described
 from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
+from domain.events import Layer
 
 _WEIGHTS = "model.weights.h5"
+_GROUPS = ("layers", "_layer_checkpoint_dependencies")
 _MEMBERS = {"metadata.json", "config.json", _WEIGHTS}
 
 
@@ -54,6 +57,17 @@ class KerasArchive(SubModelFile):
         described = self.describe()
         require_compiled(described.training, self.settings)
         return described.outline
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Name the layers; see the protocol."""
+        layers = described(self.describe().model)
+        limit = self.settings.streamfit_max_model_bytes
+        with archives.opened(self.path, limit) as archive:
+            shapes = _arrays(archive, limit)
+        # Keras 3 began with the first name, Keras 2 ended with the second.
+        outer = {path.partition("/")[0] for path in shapes}
+        group = next((group for group in _GROUPS if group in outer), "")
+        return counted_by_kind(layers, shapes, group)
 
     def load(self) -> LoadedModel:
         """Inspect the archive and load it afresh; see the protocol."""

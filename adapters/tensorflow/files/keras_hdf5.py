@@ -24,10 +24,12 @@ from adapters.tensorflow.files.format import (
     LoadedModel,
     SubModelFile,
 )
+from adapters.tensorflow.files.layers import counted_by_name, described
 from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
+from domain.events import Layer
 
 
 @frozen
@@ -49,6 +51,12 @@ class KerasHdf5(SubModelFile):
         described = self.describe()
         require_compiled(described.training, self.settings)
         return described.outline
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Name the layers; see the protocol."""
+        layers = described(self.describe().model)
+        with hdf5.opened(self.path, self.settings.streamfit_max_model_bytes) as file:
+            return counted_by_name(layers, hdf5.shapes(file), "model_weights")
 
     def load(self) -> LoadedModel:
         """Inspect the file and load it afresh; see the protocol."""

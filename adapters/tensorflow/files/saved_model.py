@@ -21,12 +21,14 @@ from adapters.tensorflow.files import archives, checkpoints
 from adapters.tensorflow.files.compiling import compile_model, require_compiled
 from adapters.tensorflow.files.configuration import parsed, refuse_code
 from adapters.tensorflow.files.engines import engine, loading
-from adapters.tensorflow.files.format import LoadedModel, ModelFile
+from adapters.tensorflow.files.format import Description, LoadedModel, ModelFile
+from adapters.tensorflow.files.layers import described
 from adapters.tensorflow.files.outline import outline
 from adapters.tensorflow.files.precision import with_precision
 from adapters.tensorflow.files.protobuf import fields, inside
 from adapters.tensorflow.model_settings import ModelSettings
 from domain.errors import ModelInvalid
+from domain.events import Layer
 
 _GRAPHS = "saved_model.pb"
 _DESCRIPTION = "keras_metadata.pb"
@@ -50,6 +52,14 @@ class SavedModelFolder(ModelFile):
     def inspect(self) -> str:
         """Look into the folder; see the protocol."""
         return outline(self._described())
+
+    def describe(self) -> Description:
+        """Tell what the folder says of its model."""
+        return _summed_up(self._described())
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Name the layers; see the protocol."""
+        return described(_model_config(self._described()))
 
     def load(self) -> LoadedModel:
         """Inspect the folder and load it afresh; see the protocol."""
@@ -114,6 +124,17 @@ class ZippedSavedModel(ModelFile):
 
     def inspect(self) -> str:
         """Look into the archive; see the protocol."""
+        return outline(self._described())
+
+    def describe(self) -> Description:
+        """Tell what the archive says of its model."""
+        return _summed_up(self._described())
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Name the layers; see the protocol."""
+        return described(_model_config(self._described()))
+
+    def _described(self) -> dict[str, Any]:
         with archives.opened(
             self.path, self.settings.streamfit_max_model_bytes
         ) as zip_:
@@ -124,7 +145,7 @@ class ZippedSavedModel(ModelFile):
                 member = folder + name
                 return archives.read(zip_, member) if member in names else None
 
-            return outline(_described(read, self.settings))
+            return _described(read, self.settings)
 
     def load(self) -> LoadedModel:
         """Unpack the archive and load the model; see the protocol."""
@@ -191,6 +212,15 @@ def _described(
             )
     require_compiled(description.get("training_config"), settings)
     return description
+
+
+def _summed_up(description: dict[str, Any]) -> Description:
+    return Description(
+        outline(description),
+        "tf_keras",
+        _model_config(description),
+        description.get("training_config"),
+    )
 
 
 def _from_metadata(content: bytes | None) -> bytes | None:

@@ -1,0 +1,1 @@
+"""``streamfit check``: what a job would find, without the job."""
