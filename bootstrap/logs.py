@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import math
 import os
 import sys
-from typing import Literal, TextIO
+from collections.abc import Callable
+from typing import Literal, Protocol, TextIO
 
 import structlog
+from attrs import define
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 from structlog.typing import EventDict, Processor
 
+from bootstrap.phase_board import BOARD
+from bootstrap.retelling import harmless
+
 CHATTY = ("httpx", "httpcore", "asyncio", "h5py", "matplotlib", "absl", "tensorflow")
 """Libraries whose everyday remarks nobody asked for."""
+
+
+class Writes(Protocol):
+    """Whatever records are written to."""
+
+    def write(self, text: str, /) -> object:
+        """Write *text*, which ends its line."""
+
+
+@define(eq=False)
+class Above:
+    """
+    Writes above a display that holds the terminal's last lines.
+
+    Attributes:
+        show: Shows some lines there.
+    """
+
+    show: Callable[[str], None]
+
+    def write(self, text: str, /) -> None:
+        """Write *text*, which ends its line."""
+        self.show(text.removesuffix("\n"))
 
 
 def configure(style: Literal["json", "console"], **context: object) -> None:
@@ -24,7 +54,8 @@ def configure(style: Literal["json", "console"], **context: object) -> None:
 
         context: Facts for every record, for example the deployment's number.
     """
-    handler = logging.StreamHandler(_standard_error())
+    stream = _standard_error()
+    handler = logging.StreamHandler[Writes](stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
@@ -34,14 +65,32 @@ def configure(style: Literal["json", "console"], **context: object) -> None:
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *(_json(context) if style == "json" else _console()),
+                *(_json(context) if style == "json" else _console(stream)),
             ],
         )
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     set_on_retry_hooks([LoggingOnRetryHook])
+
+
+def terminal() -> TextIO | None:
+    """Return what records are written to, if a display may be drawn there."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            stream: object = handler.stream
+            if isinstance(stream, io.TextIOWrapper) and stream.isatty():
+                return stream if os.environ.get("TERM", "dumb") != "dumb" else None
+    return None
+
+
+def write_above(show: Callable[[str], None]) -> None:
+    """Write records by *show* from now on, above the display that it belongs to."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(Above(show))
 
 
 def _standard_error() -> TextIO:
@@ -51,31 +100,81 @@ def _standard_error() -> TextIO:
     Native libraries write to descriptor 2 as they please; an adapter that has to turn
     it away for a while must not turn our records away with it.
     """
-    return os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1, encoding="utf-8")
+    return os.fdopen(
+        os.dup(sys.stderr.fileno()),
+        "w",
+        buffering=1,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
 
 
 def _json(context: dict[str, object]) -> list[Processor]:
     def add_context(_: object, __: str, event: EventDict) -> EventDict:
-        return {**context, **event}
+        phase = {} if BOARD.name is None else {"phase": BOARD.name}
+        return {**context, **phase, **event}
 
     return [
         add_context,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(default=str),
+        _plain,
+        structlog.processors.JSONRenderer(default=str, allow_nan=False),
     ]
 
 
-def _console() -> list[Processor]:
+def _plain(_: object, __: str, event: EventDict) -> EventDict:
+    """Leave nothing that JSON cannot say."""
+    return {str(key): _said(value) for key, value in event.items()}
+
+
+def _said(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _said(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_said(item) for item in value]
+    return value
+
+
+def _console(stream: TextIO) -> list[Processor]:
     return [
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
         _round,
+        # Not structlog's own: they show local variables, and secrets among them.
+        structlog.processors.format_exc_info,
+        _escaped,
         structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            # The default shows local variables, and secrets among them.
+            colors=stream.isatty() and not os.environ.get("NO_COLOR"),
             exception_formatter=structlog.dev.plain_traceback,
         ),
     ]
+
+
+_SEVERAL_LINES = ("exception", "stack")
+
+
+def _escaped(_: object, __: str, event: EventDict) -> EventDict:
+    """Let no text begin a line, nor a colour, of its own."""
+    return {
+        harmless(str(key)): (
+            _quoted(value) if key in _SEVERAL_LINES else _without_controls(value)
+        )
+        for key, value in event.items()
+    }
+
+
+def _quoted(value: object) -> str:
+    """Mark every line of *value* as a part of it."""
+    return "\n".join(f"  | {harmless(line)}" for line in str(value).split("\n"))
+
+
+def _without_controls(value: object) -> object:
+    if isinstance(value, str):
+        return harmless(value)
+    shown = repr(value)  # as it will be
+    return value if shown.isprintable() else harmless(shown)
 
 
 def _round(_: object, __: str, event: EventDict) -> EventDict:

@@ -35,11 +35,17 @@ class Signals:
 
         code: The exit code that was asked for; None as long as there was no signal.  A
             library whose code was interrupted may have made an error of its own of it.
+
+        terminal: Whether somebody sits there, who may press Ctrl-C once more.
     """
 
     last_word: Callable[[int], None]
     grace: float = GRACE
     code: int | None = field(default=None, init=False)
+    terminal: bool = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.terminal = sys.stderr.isatty()  # later on it may lead elsewhere
 
     def install(self) -> None:
         """Take the signals from now on; on the main thread."""
@@ -56,7 +62,7 @@ class Signals:
     def _take(self, number: int, _: FrameType | None) -> None:
         if self.code is None:
             self.code = 128 + number
-            if number == signal.SIGINT and sys.stderr.isatty():
+            if number == signal.SIGINT and self.terminal:
                 sys.stderr.write("\nstopping; once more to stop at once\n")
             raise SystemExit(self.code)
 
