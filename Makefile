@@ -1,5 +1,6 @@
 # make demo    the real job on real data, in under a minute; MODE=incremental and others
 # make test    all tests; starts a real Kafka if Java and Maven are here
+# make browser   install Chromium, which the tests look at pages with (Debian, as root)
 # make test-faults   of these, the faults: jobs killed, brokers and back-ends away
 # make check   format, lint, types
 # make bench   measure reading and training beside others: BENCH="--only raw --rounds 5"
@@ -19,7 +20,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: demo test test-faults check setup oracles bench fuzz lock clean
+.PHONY: demo test test-faults check setup browser oracles bench fuzz lock clean
 
 demo: setup
 	.venv/bin/streamfit demo --mode $(MODE) --format $(FORMAT)
@@ -43,6 +44,12 @@ setup: .venv/installed
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# From the system's own packages: they bring the libraries that it needs.
+browser:
+	command -v chromium >/dev/null || { \
+		apt-get update --quiet && \
+		apt-get install --quiet --yes --no-install-recommends chromium; }
 
 # TensorFlow 2.7 is the platform's own: the tests ask it whether our results load there.
 oracles: .oracles/tensorflow-2.7/installed

@@ -13,9 +13,11 @@ from adapters.kafka import (
     SchemaRegistrySettings,
     librdkafka_properties,
 )
+from adapters.report.settings import ReportSettings
 from adapters.sampling import SamplingSettings
 from adapters.spool import SpoolSettings
 from adapters.state import StateSettings
+from adapters.status.settings import StatusSettings
 from adapters.tensorflow import ChainSettings, ModelSettings, TensorFlowSettings
 from bootstrap.container import Container
 from bootstrap.incremental import IncrementalSettings
@@ -67,6 +69,8 @@ def check_environment(environ: Mapping[str, str]) -> None:
         StateSettings,
         SamplingSettings,
         SchemaRegistrySettings,
+        ReportSettings,
+        StatusSettings,
     ]
     for variable, default, selector in (
         ("STREAMFIT_BROKER", "kafka", Container.stream_source),

@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from bootstrap import showing
+from bootstrap.check import command as checking
 from bootstrap.demo import command as demo
 from bootstrap.sending import command as sending
 
@@ -61,4 +63,6 @@ def streamfit(
 
 
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+app.command("check", epilog=checking.EXAMPLES)(checking.check)
 app.command("send", epilog=sending.EXAMPLES)(sending.send)
+app.command("show", epilog=showing.EXAMPLES)(showing.show)

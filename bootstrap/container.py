@@ -48,7 +48,7 @@ from adapters.tensorflow import (
     TensorFlowSettings,
     TensorFlowTrainer,
 )
-from bootstrap import plugins
+from bootstrap import logs, plugins
 from bootstrap.incremental import IncrementalSettings
 from bootstrap.listening import Listeners
 from bootstrap.modes import (
@@ -58,9 +58,12 @@ from bootstrap.modes import (
     semi_supervised_order,
     semi_supervised_training,
 )
+from bootstrap.phase_board import BOARD
 from bootstrap.semi_supervised import SemiSupervisedSettings
 from bootstrap.settings import Settings, load
+from bootstrap.watching import watchers
 from domain.chronicle import Chronicle
+from domain.events import Listener
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
 from domain.train_incrementally import TrainIncrementally
@@ -83,6 +86,20 @@ def _dead_letters(
 def _registry(environ: Mapping[str, str]) -> Registry | None:
     settings = load(SchemaRegistrySettings, environ)
     return SchemaRegistry(settings) if settings.schema_registry_url else None
+
+
+def _progress(settings: Settings, chronicle: Chronicle) -> Listener:
+    """Return who shows how far the job is: to people at a terminal, or in the log."""
+    terminal = logs.terminal() if settings.streamfit_log == "console" else None
+    if terminal is None:
+        from adapters.progress.lines import ProgressLines
+
+        return ProgressLines(chronicle.story)
+    from adapters.progress.terminal import TerminalProgress
+
+    display = TerminalProgress(chronicle.story, terminal, BOARD.drawn)
+    logs.write_above(display.above)
+    return display
 
 
 def _journal(settings: StateSettings, workdir: Path) -> Journal:
@@ -181,6 +198,19 @@ class Container(containers.DeclarativeContainer):
         **plugins.adapters("result_sinks", environ),
     )
 
+    # Who hears what happens
+
+    chronicle = providers.Singleton(Chronicle)
+    on_event = providers.Singleton(
+        Listeners,
+        providers.List(
+            providers.Object(BOARD),
+            chronicle,
+            providers.Singleton(_progress, settings, chronicle),
+            providers.Resource(watchers, environ, chronicle),
+        ),
+    )
+
     # Engine and formats
 
     model_settings = providers.Singleton(load, ModelSettings, environ)
@@ -194,6 +224,7 @@ class Container(containers.DeclarativeContainer):
             repeat=settings.provided.repeats_parts,
             model_settings=model_settings,
             chain_settings=chain_options,
+            on_event=on_event,
         ),
         fake=providers.Singleton(FakeTrainer, workdir=workdir_path),
         **plugins.adapters("trainers", environ),
@@ -207,6 +238,7 @@ class Container(containers.DeclarativeContainer):
             repeat=settings.provided.repeats_parts,
             model_settings=model_settings,
             chain_settings=chain_options,
+            on_event=on_event,
         ),
         fake=trainer,
         **dict.fromkeys(plugins.adapters("trainers"), trainer),
@@ -235,8 +267,6 @@ class Container(containers.DeclarativeContainer):
 
     # The job
 
-    chronicle = providers.Singleton(Chronicle)
-    on_event = providers.Singleton(Listeners, providers.List(chronicle))
     split = providers.Selector(
         settings.provided.dialect.value,
         current=providers.Object(split_records),

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bootstrap import termination
+from bootstrap import init, termination
 from bootstrap.signals import Signals
 from domain.errors import DeploymentInvalid, ModelInvalid, Unavailable
 from domain.events import JobEnded, Listener, ignore
@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     # As the platform starts it: what is for people stays out of the memory.
     if not arguments and COMPLETION not in os.environ:
+        if os.getpid() == 1 and (code := init.become_job()) is not None:
+            return code
         return train(os.environ)
     from bootstrap.command_line import app
 
@@ -61,7 +63,7 @@ def train(environ: Mapping[str, str]) -> int:
     )
     signals.install()
     gc.set_threshold(*GC_THRESHOLDS)
-    logs.configure("json")
+    logs.configure("json", **_identifiers(environ))
     container = Container(environ=environ)
     try:
         code, last_word = _run(environ, container, signals)
@@ -75,14 +77,16 @@ def _run(
     environ: Mapping[str, str], container: Container, signals: Signals
 ) -> tuple[int, Mapping[str, object]]:
     """Run the job, and return the exit code and what to say of it."""
-    from bootstrap import logs
+    from bootstrap import foreign, logs
     from bootstrap.checking import check_environment
 
     listener: Listener = ignore
+    identifiers = _identifiers(environ)
     try:
         check_environment(environ)
         settings = container.settings()
-        logs.configure(settings.streamfit_log, deployment_id=settings.deployment_id)
+        logs.configure(settings.streamfit_log, **identifiers)
+        foreign.retell(settings.streamfit_log, identifiers)
         listener = container.on_event()
         report = container.job().run()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # it answers for all
@@ -91,6 +95,18 @@ def _run(
         code, last_word = os.EX_OK, termination.success(report)
     listener(JobEnded(code, str(last_word.get("message", ""))))
     return code, last_word
+
+
+def _identifiers(environ: Mapping[str, str]) -> dict[str, object]:
+    """Return what tells this job's log records from those of others."""
+    deployment, result = (
+        environ.get(name, "").strip() for name in ("DEPLOYMENT_ID", "RESULT_ID")
+    )
+    given = {
+        "deployment_id": int(deployment) if deployment.isdecimal() else deployment,
+        "result_id": result,
+    }
+    return {name: value for name, value in given.items() if value != ""}
 
 
 def _failed(error: BaseException, signals: Signals) -> tuple[int, Mapping[str, object]]:

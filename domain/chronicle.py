@@ -97,8 +97,10 @@ class Chronicle:
         self._partitions[key] = known.and_then(event)
 
     def _forget(self, event: RequestSkipped) -> None:
-        """Begin anew, with nothing but the stages."""
-        skipped = (*self._story.skipped, event)
-        self._story = Story(self._story.begun, self._story.told, skipped=skipped)
+        """Begin anew, with nothing but the stages and the model."""
+        old = self._story
+        self._story = Story(
+            old.begun, old.told, skipped=(*old.skipped, event), model=old.model
+        )
         self._partitions.clear()
         self._epochs.clear()

@@ -32,6 +32,43 @@ class RequestSkipped:
 
 
 @frozen
+class Layer:
+    """
+    A layer of a model, as its file describes it.
+
+    Attributes:
+        name: Its own.
+
+        kind: What Keras calls its class.
+
+        shape: Of what goes into it, or comes out of it, as far as the file tells; None
+            for an axis that is open.
+
+        parameters: How many weights it has; None if the file does not tell.
+
+        part: The sub-model that it is in, if the model is a chain.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...] = ()
+    parameters: int | None = None
+    part: str = ""
+
+
+@frozen
+class ModelInspected:
+    """
+    The untrained model was looked into.
+
+    Attributes:
+        layers: What it is made of, as far as its file tells.
+    """
+
+    layers: tuple[Layer, ...]
+
+
+@frozen
 class RunBegan:
     """
     There is a request to serve.
@@ -275,6 +312,7 @@ Event = (
     Phase
     | JobEnded
     | RequestSkipped
+    | ModelInspected
     | RunBegan
     | StreamOpened
     | TopicFollowed

@@ -12,7 +12,9 @@ from domain.events import (
     Event,
     ExamplesLabelled,
     JobEnded,
+    Layer,
     MiniBatchTrained,
+    ModelInspected,
     PartsCut,
     RecordsRead,
     RequestSkipped,
@@ -132,6 +134,8 @@ class Story:
 
         skipped: Control messages that were passed over.
 
+        model: The layers of the model, as far as its file tells.
+
         identity: What tells this training from others; empty as long as there is none.
 
         request: What is trained on.
@@ -171,6 +175,7 @@ class Story:
     told: float
     stages: tuple[Stage, ...] = ()
     skipped: tuple[RequestSkipped, ...] = ()
+    model: tuple[Layer, ...] = ()
     identity: str = ""
     request: TrainingRequest | None = None
     expected: int = 0
@@ -208,6 +213,11 @@ class Story:
 def after(event: Event, story: Story) -> Story:  # noqa: ARG001  # what it dispatches on
     """Return *story* with *event*; those that come often are none of its business."""
     return story
+
+
+@after.register
+def _(event: ModelInspected, story: Story) -> Story:
+    return evolve(story, model=event.layers)
 
 
 @after.register

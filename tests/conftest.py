@@ -3,7 +3,8 @@ The broker that the tests share.
 
 Apache Kafka at ``STREAMFIT_TEST_BROKERS``, or else one that is started here if Java and
 Maven are there, or else the embedded cluster, which cannot do everything.  With
-``STREAMFIT_REQUIRE_KAFKA=1`` only the first two will do.
+``STREAMFIT_REQUIRE_KAFKA=1`` only the first two will do.  Pages are looked at with
+Chromium if that is there; with ``STREAMFIT_REQUIRE_BROWSER=1`` it must be.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from attrs import asdict
 
 from adapters.kafka import EmbeddedKafka
 from tests.broker.apache_kafka import ApacheKafka, apache_kafka
+from tests.browser.chromium import Browser, browser, chromium
 from tests.tally import Tally
 
-LEFT_OUT = pytest.StashKey[list[str]]()
+LEFT_OUT = pytest.StashKey[list[tuple[str, str]]]()
 TALLY = pytest.StashKey[Tally]()
 REASON = "needs Apache Kafka: no STREAMFIT_TEST_BROKERS, and no Java with Maven"
+NO_BROWSER = "looks at pages: there is no Chromium (make browser)"
 
 
 def has_real_kafka() -> bool:
@@ -60,6 +63,13 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[str]:
             yield embedded.bootstrap_servers
 
 
+@pytest.fixture(scope="session")
+def chrome(temporary: None) -> Iterator[Browser]:  # noqa: ARG001  # what it leaves
+    """Run Chromium, without a window."""
+    with browser() as running:
+        yield running
+
+
 @pytest.fixture(autouse=True, scope="session")
 def temporary(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what jobs leave that are killed where it goes with the tests."""
@@ -90,13 +100,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out what the embedded cluster cannot do."""
-    if item.get_closest_marker("real_kafka") is None or has_real_kafka():
-        return
-    if requires_real_kafka():
-        pytest.fail(REASON)
-    item.config.stash[LEFT_OUT].append(item.nodeid)
-    pytest.skip(REASON)
+    """Leave out what the embedded cluster cannot do, and what nobody can look at."""
+    if item.get_closest_marker("real_kafka") and not has_real_kafka():
+        leave_out(item, REASON, required=requires_real_kafka())
+    if item.get_closest_marker("browser") and chromium() is None:
+        required = os.environ.get("STREAMFIT_REQUIRE_BROWSER") == "1"
+        leave_out(item, NO_BROWSER, required=required)
+
+
+def leave_out(item: pytest.Item, reason: str, *, required: bool) -> None:
+    """Leave *item* out and remember it, or let it fail."""
+    if required:
+        pytest.fail(reason)
+    item.config.stash[LEFT_OUT].append((reason, item.nodeid))
+    pytest.skip(reason)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -112,7 +129,7 @@ def pytest_testnodedown(node) -> None:
     """Take the counts of a process that has ended."""
     told = getattr(node, "workeroutput", {})
     if "tally" in told:  # else it has crashed
-        node.config.stash[LEFT_OUT] += told["left_out"]
+        node.config.stash[LEFT_OUT] += map(tuple, told["left_out"])
         node.config.stash[TALLY].add(told["tally"])
 
 
@@ -126,6 +143,8 @@ def pytest_terminal_summary(
             terminalreporter.line(line)
     if left_out := config.stash[LEFT_OUT]:
         terminalreporter.section("left out")
-        terminalreporter.line(f"{len(left_out)} tests: {REASON}")
-        for test in left_out:
-            terminalreporter.line(f"  {test}")
+        for reason in dict.fromkeys(reason for reason, _ in left_out):
+            tests = [test for why, test in left_out if why == reason]
+            terminalreporter.line(f"{len(tests)} tests: {reason}")
+            for test in tests:
+                terminalreporter.line(f"  {test}")

@@ -10,9 +10,11 @@ from attrs import fields
 from adapters.files import FilesSettings
 from adapters.http import HttpSettings
 from adapters.kafka import KafkaSettings, SchemaRegistrySettings
+from adapters.report.settings import ReportSettings
 from adapters.sampling import SamplingSettings
 from adapters.spool import SpoolSettings
 from adapters.state import StateSettings
+from adapters.status.settings import StatusSettings
 from adapters.tensorflow import ChainSettings, ModelSettings, TensorFlowSettings
 from bootstrap.incremental import IncrementalSettings
 from bootstrap.main import EXIT_CODES
@@ -26,6 +28,8 @@ SETTINGS = (
     SemiSupervisedSettings,
     SpoolSettings,
     StateSettings,
+    ReportSettings,
+    StatusSettings,
     SamplingSettings,
     KafkaSettings,
     SchemaRegistrySettings,

@@ -13,7 +13,9 @@ from domain.events import (
     EpochEnded,
     ExamplesLabelled,
     JobEnded,
+    Layer,
     MiniBatchTrained,
+    ModelInspected,
     PartsCut,
     RecordsRead,
     RequestSkipped,
@@ -178,7 +180,9 @@ def test_everything_else(chronicle):
 
 
 def test_skipped(chronicle):
-    """A message that is skipped takes its training with it; time goes on."""
+    """A message that is skipped takes its training with it; time and model stay."""
+    layer = Layer("dense", "Dense", (None, 4), 20)
+    chronicle(ModelInspected((layer,)))
     chronicle(Phase.READING)
     chronicle(RunBegan("ab" * 16, REQUEST))
     chronicle(read(0, 9))
@@ -189,6 +193,7 @@ def test_skipped(chronicle):
     story = chronicle.story()
 
     assert (skipped,) == story.skipped
+    assert (layer,) == story.model
     assert "" == story.identity
     assert story.request is None
     assert () == story.partitions == story.epochs

@@ -1,0 +1,59 @@
+"""Secrets, kept out of what others read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+MASK = "***"
+
+_SECRET = re.compile(
+    r"PASSWORD|PASSPHRASE|PASSWD|SECRET|TOKEN|KEY|AUTH|CREDENTIAL|JAAS|SASL|PEM"
+)
+"""What variables are called whose values are nobody's business."""
+
+_TOLD = re.compile(r"_SASL_MECHANISMS?$|_REGISTRY_CA$")
+"""Of these, what are no secrets in the texts of errors."""
+
+_LOGIN = re.compile(r"(?<=://)[^\s,'\"\]]*(?=@)")
+"""User and password in an address; rather a part of the path, too, than too little."""
+
+_QUERY = re.compile(r"(?<=[?#])[^\s,'\"\]]+")
+
+_SHORTEST = 4
+"""Characters: shorter ones would be found in any text."""
+
+
+def masked(name: str, value: str) -> str:
+    """Return what may be shown of the variable *name*."""
+    if not value:
+        return value
+    return MASK if _SECRET.search(name) else without_login(value)
+
+
+def without_login(text: str) -> str:
+    """Return *text* without what addresses in it may bring: user, password, query."""
+    if "://" not in text:
+        return text
+    return _QUERY.sub(MASK, _LOGIN.sub(MASK, text))
+
+
+def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what must not be seen anywhere, the longest first."""
+    found = set[str]()
+    for name, value in environ.items():
+        if _SECRET.search(name) and not _TOLD.search(name):
+            found.update((value.strip(), *value.strip().split(":", 1)))
+        for login in _LOGIN.findall(value):
+            found.update((login, login.rpartition(":")[2]))
+        if "://" in value:
+            found.update(_QUERY.findall(value))
+    return tuple(sorted((s for s in found if len(s) >= _SHORTEST), key=len)[::-1])
+
+
+def hidden(text: str, known: Iterable[str]) -> str:
+    """Return *text* without any of the *known* secrets."""
+    text = without_login(text)
+    for secret in known:
+        text = text.replace(secret, MASK)
+    return text

@@ -1,0 +1,67 @@
+"""Whoever watches a job from outside: its status, and the report at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from functools import cache
+from typing import TYPE_CHECKING
+
+from adapters.report.settings import ReportSettings
+from adapters.status.settings import StatusSettings
+from bootstrap.listening import Listeners
+from bootstrap.settings import load
+from domain.chronicle import Chronicle
+from domain.events import Listener
+
+if TYPE_CHECKING:  # most jobs wait, and save the memory
+    from adapters.report.document import Document
+    from adapters.report.facts import Facts
+
+REFRESH = 5
+"""Seconds after which a browser asks for the live page again."""
+
+
+def watchers(environ: Mapping[str, str], chronicle: Chronicle) -> Iterator[Listener]:
+    """
+    Return who is to hear of everything for report and status.
+
+    They show what *chronicle* remembers, which must hear of it first.  What is shown is
+    shown until this is closed.
+    """
+    folder = load(ReportSettings, environ).streamfit_report_dir
+    status = load(StatusSettings, environ)
+
+    @cache
+    def facts() -> Facts:
+        from adapters.kafka.library import librdkafka_version
+        from adapters.report.facts import facts_of
+
+        return facts_of(environ, librdkafka=librdkafka_version())
+
+    def document() -> Document:
+        from adapters.report.making import document
+
+        return document(chronicle.story(), facts())
+
+    def page() -> str:
+        from adapters.report.page import html
+
+        return html(document(), REFRESH)
+
+    listeners: list[Listener] = []
+    with ExitStack() as shown:
+        if folder is not None:
+            from adapters.report.writing import ReportWriter
+
+            listeners.append(ReportWriter(folder, document))
+        if status.streamfit_status_port is not None:
+            from adapters.status.watching import serving
+
+            labels = {
+                "deployment": facts().deployment,
+                "version": facts().versions.get("streamfit", ""),
+            }
+            server = serving(status, chronicle.story, page, labels)
+            listeners.append(shown.enter_context(server))
+        yield Listeners(listeners)

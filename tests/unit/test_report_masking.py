@@ -1,0 +1,103 @@
+"""Secrets are in no report, wherever they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from adapters.report.facts import PLATFORM, facts_of
+from adapters.report.making import document
+from adapters.report.masking import masked
+from adapters.report.page import html
+from tests import stories
+
+README = Path(__file__).parents[2].joinpath("README.md").read_text()
+
+CANARY = "c4n4ry-in-a-c0al-mine"
+SECRETS = {
+    "RESULT_URL": f"http://user:{CANARY}@backend:8000/results/3?token={CANARY}",
+    "SCHEMA_REGISTRY_URL": f"http://a:{CANARY}@one:80,http://b:{CANARY}@two:80/x",
+    "SCHEMA_REGISTRY_AUTH": f"user:{CANARY}",
+    "LIBRDKAFKA_SASL_PASSWORD": CANARY,
+    "LIBRDKAFKA_SASL_USERNAME": CANARY,
+    "LIBRDKAFKA_SSL_KEY_PASSWORD": CANARY,
+    "LIBRDKAFKA_SSL_KEY_PEM": f"-----BEGIN-----\n{CANARY}\n-----END-----",
+    "LIBRDKAFKA_SASL_JAAS_CONFIG": f'password="{CANARY}";',
+    "LIBRDKAFKA_SASL_OAUTHBEARER_CLIENT_SECRET": CANARY,
+    "STREAMFIT_PLUGIN_TOKEN": CANARY,
+    "STREAMFIT_PLUGIN_CREDENTIALS": CANARY,
+    "HTTP_PROXY": f"http://user:{CANARY}@proxy:3128",
+    "AWS_SECRET_ACCESS_KEY": CANARY,
+    "DATABASE": CANARY,
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_canary(name):
+    """A secret is in neither file, be it that an error quotes it."""
+    facts = facts_of({"DEPLOYMENT_ID": "7", name: SECRETS[name]})
+    reason = f"{SECRETS[name]}: refused"
+    if name == "DATABASE":  # not ours, and nothing tells that it is secret
+        reason = ""
+    report = document(stories.failed(reason), facts)
+
+    assert CANARY not in report.json()
+    assert CANARY not in html(report)
+
+
+def test_shown():
+    """What is no secret is shown as it is; of an address its place."""
+    environ = {
+        "BATCH": "32",
+        "KWARGS_FIT": '{"epochs": 3, "callbacks": "a@b"}',
+        "BOOTSTRAP_SERVERS": "one:9092,two:9092",
+        "LIBRDKAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "RESULT_URL": "https://me:pass@backend:8000/results/3?a=b#c",
+        "LIBRDKAFKA_SASL_PASSWORD": "",
+        "PATH": "/bin",
+    }
+
+    assert {
+        "BATCH": "32",
+        "KWARGS_FIT": '{"epochs": 3, "callbacks": "a@b"}',
+        "BOOTSTRAP_SERVERS": "one:9092,two:9092",
+        "LIBRDKAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "RESULT_URL": "https://***@backend:8000/results/3?***",
+    } == facts_of(environ).settings
+
+
+def test_several_addresses():
+    """A list of addresses, in either notation, loses every password."""
+    for text in (
+        "http://a:b@one,http://c:d@two/x",
+        "['http://a:b@one', 'http://c:d@two']",
+    ):
+        shown = masked("RESULT_URL", text)
+        assert 2 == shown.count("://***@")
+        assert not re.search(r"a:b|c:d", shown)
+
+
+def test_slash_in_password():
+    """A password that was not encoded as addresses want it is hidden, too."""
+    assert "http://***@host/x" == masked("RESULT_URL", "http://me:a/b@c@host/x")
+
+
+def test_settings_are_those_of_the_readme():
+    """Every variable in the README is shown if it is set."""
+    section = README.partition("## Variables")[2].partition("## ")[0]
+    told = re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE)
+
+    shown = facts_of(dict.fromkeys(told, "1")).settings
+
+    assert set(told) == set(shown)
+    assert set(PLATFORM) <= set(told)
+
+
+def test_short_secrets():
+    """A password of a letter does not mask every text that has this letter."""
+    facts = facts_of({"LIBRDKAFKA_SASL_PASSWORD": "a"})
+
+    assert "brokers away" == facts.hide("brokers away")
+    assert {"LIBRDKAFKA_SASL_PASSWORD": "***"} == facts.settings
