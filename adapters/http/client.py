@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import functools
 import random
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from urllib.parse import unquote
 
 import httpx
 import stamina
@@ -26,6 +28,7 @@ _LONGEST_PAUSE = 5.0  # seconds; the platform's own habit
 _LONGEST_PATIENT_PAUSE = 30.0  # seconds; a back-end away for long is spared
 _LONGEST_WISH = 60.0  # seconds; of a back-end that names its pause itself
 _EXCERPT = 200  # characters of a refusal's text
+_SECRET = 4  # characters of what is hidden in it, at least
 _TRY_AGAIN = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
@@ -245,14 +248,30 @@ def _moment(date: str) -> datetime | None:
 
 async def _excerpt(response: httpx.Response) -> str:
     """Return the beginning of the text, quoted so that it cannot break a log."""
-    text = ""
+    text, secrets = "", _secrets(response.request)
+    enough = _EXCERPT + max(map(len, secrets), default=0)  # to hold a secret as a whole
     # The status decides; a text that breaks off must not turn a refusal into a retry.
     with contextlib.suppress(httpx.HTTPError):
         async for piece in response.aiter_text():
             text += piece
-            if len(text) > _EXCERPT:
-                return f"{text[:_EXCERPT]!r}..."
-    return repr(text)
+            if len(text) > enough:
+                break
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return f"{text[:_EXCERPT]!r}..." if len(text) > _EXCERPT else repr(text)
+
+
+def _secrets(request: httpx.Request) -> list[str]:
+    """Return what a back-end may echo of *request* and nobody else is to see."""
+    query = request.url.query.decode("ascii")
+    login = request.headers.get("authorization", "").rpartition(" ")[2]
+    told = {query, unquote(query), login}
+    told |= {value for _, value in request.url.params.multi_items()}
+    with contextlib.suppress(ValueError):  # it is none of ours then
+        name, _, password = base64.b64decode(login).decode().partition(":")
+        told |= {f"{name}:{password}", password}
+    # Shorter ones are found in any text.
+    return sorted((s for s in told if len(s) >= _SECRET), key=len, reverse=True)
 
 
 def _in_words(reason: Exception) -> str:

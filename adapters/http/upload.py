@@ -44,7 +44,10 @@ async def upload(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Res
             {sending, listener.listening}, return_when=asyncio.FIRST_COMPLETED
         )
         early = listener.answer()
-        return await sending if early is None else early
+        if early is None:
+            return await sending
+        early.request = request
+        return early
     finally:
         sending.cancel()
         listener.listening.cancel()

@@ -266,8 +266,9 @@ def test_canary(outcome, backend, sender, watched, tmp_path):
     if outcome == "failed":
         environ["RESULT_URL"] = environ["RESULT_URL"].replace("/results/", "/no/")
         refuse = backend.server.expect_oneshot_request
-        refuse("/no/3").respond_with_data("", 503)
-        backend.server.expect_request("/no/3").respond_with_data("", 404)
+        echo = f"/no/3?token={CANARY}"  # of which back-ends' pages are full
+        refuse("/no/3").respond_with_data(echo, 503)
+        backend.server.expect_request("/no/3").respond_with_data(echo, 404)
 
     with running(environ) as job:
         if outcome == "delivered":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import ssl
 
@@ -207,6 +208,21 @@ class TestSecrets:
         assert "/results/3" in caplog.text  # or else there was nothing to hide
         told = [caplog.text, *map(str, map(vars, caplog.records)), *capfd.readouterr()]
         assert "canary" not in "".join(told)
+
+    @pytest.mark.parametrize("before", [0, 150, 195, 5000])
+    def test_echoed(self, httpserver, before):
+        """Not even if the back-end echoes them, at the end of what is quoted or not."""
+        basic = base64.b64encode(b"me:canary-1").decode()
+        echo = f"{'.' * before}/results/3?token=canary-2&x=a me:canary-1 {basic}"
+        httpserver.expect_request("/results/3").respond_with_data(echo, status=404)
+        url = httpserver.url_for("/results/3?token=canary-2&x=a")
+
+        with pytest.raises(Refused) as reason:
+            get(url.replace("://", "://me:canary-1@"))
+
+        assert "status 404: '" in str(reason.value)
+        for secret in ("canary", basic[:8], "can"):
+            assert secret not in str(reason.value)
 
 
 class TestEncryption:
