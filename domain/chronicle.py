@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from attrs import define, evolve, field
 
@@ -16,7 +18,7 @@ from domain.events import (
     RequestSkipped,
 )
 from domain.phases import Phase
-from domain.story import Epoch, PartitionRead, Stage, Story, after
+from domain.story import MOST, Epoch, PartitionRead, Stage, Story, after
 
 
 @define(eq=False)
@@ -24,7 +26,8 @@ class Chronicle:
     """
     A listener that remembers; it may be asked from any thread.
 
-    A message that is skipped takes what was told of its training with it.
+    A message that is skipped takes what was told of its training with it.  Of an
+    endless job the latest stages, epochs and mini-batches are known, not all.
 
     Attributes:
         clock: Seconds since 1970.
@@ -32,9 +35,9 @@ class Chronicle:
 
     clock: Callable[[], float] = time.time
     _story: Story = field(init=False)
-    _stages: list[Stage] = field(factory=list, init=False)
+    _stages: deque[Stage] = field(factory=partial(deque, maxlen=MOST), init=False)
     _partitions: dict[tuple[str, int], PartitionRead] = field(factory=dict, init=False)
-    _epochs: list[Epoch] = field(factory=list, init=False)
+    _epochs: deque[Epoch] = field(factory=partial(deque, maxlen=MOST), init=False)
     _telling: threading.Lock = field(factory=threading.Lock, init=False)
 
     def __attrs_post_init__(self) -> None:

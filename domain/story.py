@@ -30,6 +30,9 @@ from domain.phases import Phase
 from domain.report import EpochMetrics, StreamCounts, TrainingReport
 from domain.request import TrainingRequest
 
+MOST = 10_000
+"""Stages, epochs and mini-batches that are kept; older ones are forgotten."""
+
 _GAPS = 1000
 """Gaps that are kept one by one, per partition; more are only counted."""
 
@@ -257,12 +260,12 @@ def _(event: StepsDone, story: Story) -> Story:
 
 @after.register
 def _(event: ExamplesLabelled, story: Story) -> Story:
-    return evolve(story, labelled=(*story.labelled, event))
+    return evolve(story, labelled=(*story.labelled, event)[-MOST:])
 
 
 @after.register
 def _(event: MiniBatchTrained, story: Story) -> Story:
-    return evolve(story, mini_batches=(*story.mini_batches, event))
+    return evolve(story, mini_batches=(*story.mini_batches, event)[-MOST:])
 
 
 @after.register

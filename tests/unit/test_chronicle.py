@@ -31,7 +31,7 @@ from domain.offsets import OffsetRange, RequestedRange
 from domain.phases import Phase
 from domain.report import EpochMetrics, StreamCounts, TrainingReport
 from domain.request import DecoderSpec, TrainingRequest
-from domain.story import PartitionRead, Stage
+from domain.story import MOST, PartitionRead, Stage
 
 REQUEST = TrainingRequest((RequestedRange("data", 0, 0, 10),), DecoderSpec("RAW", {}))
 EPOCH = EpochMetrics({"loss": 0.5}, {"loss": 0.75})
@@ -198,6 +198,22 @@ def test_skipped(chronicle):
     assert story.request is None
     assert () == story.partitions == story.epochs
     assert [Phase.READING] == [stage.phase for stage in story.stages]
+
+
+def test_endless(chronicle):
+    """What an endless job does is not remembered for ever."""
+    for number in range(1, MOST + 11):
+        chronicle(Phase.TRAINING)
+        chronicle(EpochEnded(number, EpochMetrics({"loss": number})))
+        chronicle(MiniBatchTrained(number, 300, None, None, False))
+
+    story = chronicle.story()
+
+    assert [MOST] * 3 == [
+        len(told) for told in (story.stages, story.epochs, story.mini_batches)
+    ]
+    assert MOST + 10 == story.mini_batches[-1].number
+    assert {"loss": MOST + 10} == story.epochs[-1].metrics.training
 
 
 def test_threads(chronicle):
