@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from attrs import evolve
 from dependency_injector import containers, providers
 
-from adapters.avro import AvroDecoder, Registry
+from adapters.avro import AvroDecoder
 from adapters.files import FilesBackend, FilesSettings
 from adapters.formats import Formats
 from adapters.http import (
@@ -25,30 +24,24 @@ from adapters.json import JsonDecoder
 from adapters.kafka import (
     KafkaControlSource,
     KafkaLiveStream,
-    KafkaRejectedRecords,
-    KafkaSettings,
     KafkaStreamSource,
-    SchemaRegistry,
-    SchemaRegistrySettings,
-    librdkafka_properties,
 )
 from adapters.labelling import NumpyLabeller
 from adapters.memory.backend import MemoryBackend
 from adapters.memory.broker import MemoryBroker
-from adapters.memory.journal import MemoryJournal
 from adapters.memory.rejected_records import MemoryRejectedRecords
 from adapters.memory.trainer import FakeTrainer
 from adapters.plots import confusion_matrix_png, learning_curves_png
 from adapters.raw import RawDecoder
 from adapters.sampling import SamplingSettings, sampler_for
 from adapters.spool import SpoolFor, SpoolSettings
-from adapters.state import FolderJournal, StateSettings
+from adapters.state import StateSettings
 from adapters.tensorflow import (
     ModelSettings,
     TensorFlowSettings,
     TensorFlowTrainer,
 )
-from bootstrap import logs, plugins
+from bootstrap import choosing, plugins
 from bootstrap.incremental import IncrementalSettings
 from bootstrap.listening import Listeners
 from bootstrap.modes import (
@@ -61,52 +54,13 @@ from bootstrap.modes import (
 from bootstrap.phase_board import BOARD
 from bootstrap.semi_supervised import SemiSupervisedSettings
 from bootstrap.settings import Settings, load
-from bootstrap.watching import watchers
+from bootstrap.watching import progress, watchers
 from domain.chronicle import Chronicle
-from domain.events import Listener
 from domain.split import split_batches, split_records
 from domain.train_deployment import TrainDeployment
 from domain.train_incrementally import TrainIncrementally
 from domain.train_semi_supervised import TrainSemiSupervised
 from domain.train_semi_supervised_live import TrainSemiSupervisedLive
-from ports import Journal
-
-
-def _kafka_settings(environ: Mapping[str, str]) -> KafkaSettings:
-    properties = librdkafka_properties(environ)
-    return evolve(load(KafkaSettings, environ), librdkafka=properties)
-
-
-def _dead_letters(
-    settings: KafkaSettings, topic: str | None
-) -> KafkaRejectedRecords | None:
-    return None if topic is None else KafkaRejectedRecords(settings, topic)
-
-
-def _registry(environ: Mapping[str, str]) -> Registry | None:
-    settings = load(SchemaRegistrySettings, environ)
-    return SchemaRegistry(settings) if settings.schema_registry_url else None
-
-
-def _progress(settings: Settings, chronicle: Chronicle) -> Listener:
-    """Return who shows how far the job is: to people at a terminal, or in the log."""
-    terminal = logs.terminal() if settings.streamfit_log == "console" else None
-    if terminal is None:
-        from adapters.progress.lines import ProgressLines
-
-        return ProgressLines(chronicle.story)
-    from adapters.progress.terminal import TerminalProgress
-
-    display = TerminalProgress(chronicle.story, terminal, BOARD.drawn)
-    logs.write_above(display.above)
-    return display
-
-
-def _journal(settings: StateSettings, workdir: Path) -> Journal:
-    folder = settings.streamfit_state_dir
-    if folder is None:
-        return MemoryJournal(workdir, lasting=False)
-    return FolderJournal(folder)
 
 
 class Container(containers.DeclarativeContainer):
@@ -125,7 +79,7 @@ class Container(containers.DeclarativeContainer):
     # Broker
 
     memory_broker = providers.Singleton(MemoryBroker)
-    kafka_settings = providers.Singleton(_kafka_settings, environ)
+    kafka_settings = providers.Singleton(choosing.kafka_settings, environ)
     control_source = providers.Selector(
         settings.provided.streamfit_broker,
         kafka=providers.Singleton(KafkaControlSource, kafka_settings),
@@ -148,7 +102,9 @@ class Container(containers.DeclarativeContainer):
     bad_records = settings.provided.streamfit_bad_records
     rejected_records = providers.Selector(
         settings.provided.streamfit_broker,
-        kafka=providers.Singleton(_dead_letters, kafka_settings, bad_records.topic),
+        kafka=providers.Singleton(
+            choosing.dead_letters, kafka_settings, bad_records.topic
+        ),
         memory=providers.Singleton(MemoryRejectedRecords),
         **plugins.adapters("rejected_records", environ),
     )
@@ -206,7 +162,7 @@ class Container(containers.DeclarativeContainer):
         providers.List(
             providers.Object(BOARD),
             chronicle,
-            providers.Singleton(_progress, settings, chronicle),
+            providers.Singleton(progress, settings, chronicle),
             providers.Resource(watchers, environ, chronicle),
         ),
     )
@@ -243,7 +199,7 @@ class Container(containers.DeclarativeContainer):
         fake=trainer,
         **dict.fromkeys(plugins.adapters("trainers"), trainer),
     )
-    schema_registry = providers.Singleton(_registry, environ)
+    schema_registry = providers.Singleton(choosing.registry, environ)
     decoder_for = providers.Singleton(
         Formats,
         providers.Dict(
@@ -273,7 +229,7 @@ class Container(containers.DeclarativeContainer):
         y2020=providers.Singleton(split_batches, settings.provided.batch),
     )
     state_settings = providers.Singleton(load, StateSettings, environ)
-    journal = providers.Singleton(_journal, state_settings, workdir_path)
+    journal = providers.Singleton(choosing.journal, state_settings, workdir_path)
     common: Mapping[str, object] = {
         "deployment_id": settings.provided.deployment_id,
         "control_source": control_source,

@@ -1,4 +1,4 @@
-"""Whoever watches a job from outside: its status, and the report at its end."""
+"""Whoever watches a job: at a terminal, from outside, and in a report at its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from adapters.report.settings import ReportSettings
 from adapters.status.settings import StatusSettings
+from bootstrap import logs
 from bootstrap.listening import Listeners
-from bootstrap.settings import load
+from bootstrap.phase_board import BOARD
+from bootstrap.settings import Settings, load
 from domain.chronicle import Chronicle
 from domain.events import Listener
 
@@ -65,3 +67,17 @@ def watchers(environ: Mapping[str, str], chronicle: Chronicle) -> Iterator[Liste
             server = serving(status, chronicle.story, page, labels)
             listeners.append(shown.enter_context(server))
         yield Listeners(listeners)
+
+
+def progress(settings: Settings, chronicle: Chronicle) -> Listener:
+    """Return who shows how far the job is: to people at a terminal, or in the log."""
+    terminal = logs.terminal() if settings.streamfit_log == "console" else None
+    if terminal is None:
+        from adapters.progress.lines import ProgressLines
+
+        return ProgressLines(chronicle.story)
+    from adapters.progress.terminal import TerminalProgress
+
+    display = TerminalProgress(chronicle.story, terminal, BOARD.drawn)
+    logs.write_above(display.above)
+    return display
