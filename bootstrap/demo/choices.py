@@ -13,6 +13,7 @@ class Mode(StrEnum):
     DISTRIBUTED = "distributed"
     DISTRIBUTED_INCREMENTAL = "distributed-incremental"
     SEMI_SUPERVISED = "semi-supervised"
+    SEMI_SUPERVISED_INCREMENTAL = "semi-supervised-incremental"
 
 
 class Format(StrEnum):

@@ -27,7 +27,8 @@ def demo(
             help="classic: a stream that is complete; incremental: one that is still "
             "being written; distributed: a chain of sub-models; "
             "distributed-incremental: both; semi-supervised: most records come "
-            "without labels.",
+            "without labels; semi-supervised-incremental: they come while the job "
+            "runs.",
         ),
     ] = Mode.CLASSIC,
     format: Annotated[  # noqa: A002  # the option's name

@@ -9,7 +9,13 @@ from attrs import field, frozen
 
 from bootstrap.demo.choices import Format, Mode
 from bootstrap.demo.data import DataSet, breast_cancer, digits
-from bootstrap.demo.sending import AllAtOnce, LittleByLittle, PartlyLabelled, Sending
+from bootstrap.demo.sending import (
+    AllAtOnce,
+    LabelledBefore,
+    LittleByLittle,
+    PartlyLabelled,
+    Sending,
+)
 
 MODELS = Path(__file__).parent / "models"
 DIGITS = (MODELS / "digits.h5",)
@@ -48,6 +54,13 @@ def labelling_round(number: int, labelled: Sequence[int]) -> str:
     if number == 1:
         return "labels as given"
     return f"round {number - 1}: {labelled[number - 2]:,} labelled"
+
+
+def labelling_mini_batch(number: int, labelled: Sequence[int]) -> str:
+    """Return the name of a fit where records without labels still come."""
+    if number == 1:
+        return "labels as given"
+    return f"mini-batch {number - 1}: {labelled[number - 2]:,} labelled"
 
 
 @frozen
@@ -104,6 +117,16 @@ SCENARIOS: Mapping[tuple[Mode, Format], Scenario] = {
     ),
     (Mode.SEMI_SUPERVISED, Format.RAW): Scenario(
         1, digits, DIGITS, PartlyLabelled, 32, 15, UNSUPERVISED, labelling_round
+    ),
+    (Mode.SEMI_SUPERVISED_INCREMENTAL, Format.RAW): Scenario(
+        2,
+        digits,
+        DIGITS,
+        LabelledBefore,
+        32,
+        15,
+        {**LIVE_SINGLE, **UNSUPERVISED},
+        labelling_mini_batch,
     ),
 }
 """By mode and record format; what is not here is not shown."""

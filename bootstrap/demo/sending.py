@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from attrs import frozen
@@ -97,16 +97,15 @@ class PartlyLabelled(Sending):
     labelled: ClassVar[int] = 400
 
     def begin(self) -> None:
-        """Send the others with the key 0x00 (contract, section 10.5)."""
-        known, others = (
-            self.data.records[: self.labelled],
-            self.data.records[self.labelled :],
-        )
+        """Send all of them, then announce them."""
+        known = self.data.records[: self.labelled]
         ranges = self.send(DATA_TOPIC, known)
-        unlabelled = self.send(
-            UNLABELLED_TOPIC, [(b"\x00", value) for _, value in others]
-        )
+        unlabelled = self.send(UNLABELLED_TOPIC, self.others())
         self.announce(ranges, len(known), unsupervised_topic=unlabelled)
+
+    def others(self) -> Sequence[tuple[bytes, bytes]]:
+        """Return the others, whose key is a null byte (contract, section 10.5)."""
+        return [(b"\x00", value) for _, value in self.data.records[self.labelled :]]
 
 
 @frozen
@@ -135,6 +134,27 @@ class LittleByLittle(Sending):
 
     def go_on(self) -> None:
         """Send the records as a device would that measures something."""
-        for start in range(0, len(self.data.records), self.portion):
-            self.send(DATA_TOPIC, self.data.records[start : start + self.portion])
+        self.trickle(DATA_TOPIC, self.data.records)
+
+    def trickle(self, topic: str, records: Sequence[tuple[bytes, bytes]]) -> None:
+        """Append *records* to *topic*, some at a time."""
+        for start in range(0, len(records), self.portion):
+            self.send(topic, records[start : start + self.portion])
             time.sleep(self.pause)
+
+
+@frozen
+class LabelledBefore(LittleByLittle, PartlyLabelled):
+    """A complete stream with labels, and another without that comes later."""
+
+    test_rate: ClassVar[float] = Sending.test_rate
+
+    def begin(self) -> None:
+        """Send what has labels, then announce both."""
+        known = self.data.records[: self.labelled]
+        ranges = self.send(DATA_TOPIC, known)
+        self.announce(ranges, len(known), unsupervised_topic=UNLABELLED_TOPIC)
+
+    def go_on(self) -> None:
+        """Send the others little by little."""
+        self.trickle(UNLABELLED_TOPIC, self.others())

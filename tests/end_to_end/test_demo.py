@@ -124,6 +124,21 @@ def test_semi_supervised(tmp_path):
     )
 
 
+def test_semi_supervised_incremental(tmp_path):
+    """Of 1,397 records that come later most get a label, mini-batch by mini-batch."""
+    done = demo(tmp_path, "--mode", "semi-supervised-incremental")
+
+    assert 0 == done.returncode, done.stderr
+    found = re.findall(r"mini-batch (\d+): ([\d,]+) labelled  loss", done.stdout)
+    assert [str(n) for n in range(1, len(found) + 1)] == [number for number, _ in found]
+    labelled = sum(int(count.replace(",", "")) for _, count in found)
+    assert 700 <= labelled <= 1397
+    assert 0.9 <= accuracies(done.stdout, r"test \(20%\)")[0]
+    assert_kept(
+        tmp_path, done.stdout, SINGLE, ["confusion_matrix.png", "learning_curves.png"]
+    )
+
+
 @pytest.mark.parametrize("mode", ["classic", "incremental"])
 def test_job_that_fails(tmp_path, mode):
     """Its exit code is the demo's, and its reason is to be seen."""
