@@ -3,6 +3,7 @@
 # make browser   install Chromium, which the tests look at pages with (Debian, as root)
 # make test-faults   of these, the faults: jobs killed, brokers and back-ends away
 # make check   format, lint, types
+# make docs    the pages of docs/ as a site, in build/docs; strict about links
 # make bench   measure reading and training beside others: BENCH="--only raw --rounds 5"
 # make fuzz    a long look at decoders with bytes that nobody meant for them
 # make lock    renew the hashed lock files
@@ -20,7 +21,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
-.PHONY: demo test test-faults check setup browser oracles bench fuzz lock clean
+.PHONY: demo test test-faults check setup browser oracles docs bench fuzz lock clean
 
 demo: setup
 	.venv/bin/streamfit demo --mode $(MODE) --format $(FORMAT)
@@ -60,6 +61,12 @@ oracles: .oracles/tensorflow-2.7/installed
 	.oracles/tensorflow-2.7/bin/python -m pip --disable-pip-version-check install \
 		--quiet --require-hashes -r $<
 	touch $@
+
+docs: setup
+	.venv/bin/python -m docs.reference
+	.venv/bin/python -m docs.site build/pages
+	cp docs/zensical.toml build/zensical.toml
+	.venv/bin/zensical build --strict --clean --config-file build/zensical.toml
 
 bench: setup .oracles/peers/installed
 	.venv/bin/python -m benchmarks $(BENCH)
