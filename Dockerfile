@@ -26,5 +26,5 @@ COPY --from=build /opt/streamfit /opt/streamfit
 ENV PATH=/opt/streamfit/bin:$PATH PYTHONDONTWRITEBYTECODE=1 MPLCONFIGDIR=/tmp/matplotlib
 USER 1000:1000
 WORKDIR /tmp
-# Exec form: the job is process 1 and gets Kubernetes' signals itself.
+# Exec form: process 1 is ours, and passes Kubernetes' signals on to the job.
 ENTRYPOINT ["streamfit"]
