@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from attrs import asdict, field, frozen
+from attrs import field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.errors import StreamUnreadable
-from domain.events import Listener, TopicFollowed, ignore
-from domain.following import labelled_topic
+from domain.events import Listener, ignore
+from domain.following import Following, labelled_topic
 from domain.identity import identity
 from domain.improvement import ImprovementRule
 from domain.live_training import LiveTraining
-from domain.mini_batches import MiniBatch, MiniBatches, Pace
+from domain.mini_batches import MiniBatch, Pace
 from domain.phases import Phase
 from domain.progress import LiveStreamProgress
 from domain.report import TrainingReport
@@ -190,35 +191,19 @@ class TrainIncrementally:
         progress = training.resume() or LiveStreamProgress(
             self.live_stream.begin(topic, announced)
         )
-        stream = self.live_stream.follow(progress.position)
-        mini_batches = MiniBatches(
-            stream=stream,
-            progress=progress,
+        following = Following(
+            live_stream=self.live_stream,
             pace=self.pace,
             decoder=decoder,
             spool_for=self.spool_for,
             bad_records=self.bad_records,
             rejected_records=self.rejected_records,
-            clock=self.clock,
             on_event=self.on_event,
+            clock=self.clock,
         )
-        log.info(
-            "stream is followed",
-            extra={"topic": topic, "offsets": dict(progress.position.offsets)},
+        counts = following.run(
+            progress, training, partial(self._learn, training, request)
         )
-        at = progress.position
-        self.on_event(TopicFollowed(at.topic, tuple(at.offsets.items())))
-        try:
-            while (mini_batch := self._next(mini_batches, training)) is not None:
-                try:
-                    self._fit(training, mini_batch, request)
-                finally:
-                    mini_batch.spool.close()
-        finally:
-            if isinstance(stream, Generator):  # which holds connections
-                stream.close()
-        counts = mini_batches.progress.counts
-        log.info("stream has ended", extra=asdict(counts))
         if not training.mini_batches:
             raise StreamUnreadable(
                 f"{topic}: nothing to train on came in {self.pace.timeout:g} seconds, "
@@ -229,20 +214,10 @@ class TrainIncrementally:
         self.on_event(Phase.SAVING)
         return training.report(), model.save()
 
-    def _next(
-        self, mini_batches: MiniBatches, training: LiveTraining
-    ) -> MiniBatch | None:
-        """Wait for a mini-batch; whoever is stopped meanwhile keeps the training."""
-        self.on_event(Phase.READING)
-        try:
-            return mini_batches.next()
-        except SystemExit:
-            training.keep()
-            raise
-
-    def _fit(
-        self, training: LiveTraining, mini_batch: MiniBatch, request: TrainingRequest
-    ) -> None:
+    def _learn(
+        self, training: LiveTraining, request: TrainingRequest, mini_batch: MiniBatch
+    ) -> bool:
+        """Train on a mini-batch; there is always more to learn."""
         rows = len(mini_batch.spool)
         split = split_mini_batch(request, rows)
         if split is None:
@@ -251,8 +226,9 @@ class TrainIncrementally:
                 extra={"rows": rows, "validation_rate": request.validation_rate},
             )
             training.pass_over(mini_batch.progress)
-            return
-        training.fit(*self._parts(mini_batch, split), mini_batch.progress)
+        else:
+            training.fit(*self._parts(mini_batch, split), mini_batch.progress)
+        return True
 
     def _parts(
         self, mini_batch: MiniBatch, split: Split

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from attrs import asdict, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import Array
-from domain.events import ExamplesLabelled, Listener, TopicFollowed, ignore
-from domain.following import unlabelled_topic
+from domain.events import ExamplesLabelled, Listener, ignore
+from domain.following import Following, unlabelled_topic
 from domain.identity import identity
 from domain.improvement import ImprovementRule
 from domain.intake import Intake
 from domain.live_training import LiveTraining
-from domain.mini_batches import MiniBatch, MiniBatches, Pace
+from domain.mini_batches import MiniBatch, Pace
 from domain.phases import Phase
 from domain.progress import LabellingProgress, LiveStreamProgress
 from domain.reading import Reading
@@ -223,7 +223,19 @@ class TrainSemiSupervisedLive:
                     progress,
                     LabellingProgress(example=features_only.example()),
                 )
-            self._follow(training, part, validation, features_only, progress)
+            following = Following(
+                live_stream=self.live_stream,
+                pace=self.pace,
+                decoder=features_only,
+                spool_for=self.spool_for,
+                bad_records=self.bad_records,
+                rejected_records=self.rejected_records,
+                on_event=self.on_event,
+                clock=self.clock,
+            )
+            following.run(
+                progress, training, partial(self._learn, training, part, validation)
+            )
             return self._result(training, test, labelled)
 
     def _resume(
@@ -255,58 +267,6 @@ class TrainSemiSupervisedLive:
             part.positions,
             lambda rows, n: self.order(rows, epochs + n),
         )
-
-    def _follow(
-        self,
-        training: LiveTraining,
-        part: TrainingPart,
-        validation: Dataset | None,
-        features_only: FeaturesOnly,
-        progress: LiveStreamProgress,
-    ) -> None:
-        """Label and train until the stream, or what can be labelled, ends."""
-        stream = self.live_stream.follow(progress.position)
-        mini_batches = MiniBatches(
-            stream=stream,
-            progress=progress,
-            pace=self.pace,
-            decoder=features_only,
-            spool_for=self.spool_for,
-            bad_records=self.bad_records,
-            rejected_records=self.rejected_records,
-            clock=self.clock,
-            on_event=self.on_event,
-        )
-        log.info(
-            "stream is followed",
-            extra={
-                "topic": progress.position.topic,
-                "offsets": dict(progress.position.offsets),
-            },
-        )
-        at = progress.position
-        self.on_event(TopicFollowed(at.topic, tuple(at.offsets.items())))
-        try:
-            while (mini_batch := self._next(mini_batches, training)) is not None:
-                with closing(mini_batch.spool):
-                    if not self._learn(training, part, validation, mini_batch):
-                        break
-        finally:
-            if isinstance(stream, Generator):  # which holds connections
-                stream.close()
-        counts = mini_batches.progress.counts
-        log.info("stream has ended", extra=asdict(counts))
-
-    def _next(
-        self, mini_batches: MiniBatches, training: LiveTraining
-    ) -> MiniBatch | None:
-        """Wait for a mini-batch; whoever is stopped meanwhile keeps the training."""
-        self.on_event(Phase.READING)
-        try:
-            return mini_batches.next()
-        except SystemExit:
-            training.keep()
-            raise
 
     def _learn(
         self,
