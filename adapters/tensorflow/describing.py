@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import attrs
 
+from adapters.tensorflow.looking import look
 from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
-from domain.errors import ModelInvalid, Unavailable
+from domain.errors import ModelInvalid
 from ports.model_reader import ModelPart
-
-_PATIENCE = 300.0  # seconds; what is looked into is a few megabytes at most
 
 
 def describe(
@@ -32,22 +30,7 @@ def describe(
 
         Unavailable: The reader came to no end at all.
     """
-    chained = None if chain is None else attrs.asdict(chain)
-    told = (str(path), json.dumps(attrs.asdict(settings)), json.dumps(chained))
-    try:
-        looked = subprocess.run(  # noqa: S603  # this module
-            [sys.executable, "-P", "-m", __name__, *told],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PATIENCE,
-        )
-    except subprocess.TimeoutExpired as late:
-        raise Unavailable(
-            f"{path}: looking into the model took more than {_PATIENCE:g} seconds"
-        ) from late
-    if looked.returncode == os.EX_DATAERR:
-        raise ModelInvalid(json.loads(looked.stdout))
+    looked = look(__name__, path, settings, chain)
     if looked.returncode:
         raise ModelInvalid(f"the model's reader ended with {looked.returncode}")
     return tuple(

@@ -11,19 +11,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import attrs
 
+from adapters.tensorflow.looking import look
 from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
 from domain.errors import ModelInvalid, Unavailable
 from domain.events import Layer, Listener, ModelInspected, ignore
 
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
-
-_PATIENCE = 300.0  # seconds; what is looked into is a few megabytes at most
 
 
 def inspect(
@@ -44,22 +42,7 @@ def inspect(
         Unavailable: Somebody, or the kernel for want of memory, put an end to it, or it
             did not come to one.
     """
-    chained = None if chain is None else attrs.asdict(chain)
-    told = (str(path), json.dumps(attrs.asdict(settings)), json.dumps(chained))
-    try:
-        looked = subprocess.run(  # noqa: S603  # this module
-            [sys.executable, "-P", "-m", __name__, *told],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PATIENCE,
-        )
-    except subprocess.TimeoutExpired as late:
-        raise Unavailable(
-            f"{path}: looking into the model took more than {_PATIENCE:g} seconds"
-        ) from late
-    if looked.returncode == os.EX_DATAERR:
-        raise ModelInvalid(json.loads(looked.stdout))
+    looked = look(__name__, path, settings, chain)
     if -looked.returncode in _CRASHES:
         name = signal.Signals(-looked.returncode).name
         raise ModelInvalid(f"the model file makes its reader crash: {name}")

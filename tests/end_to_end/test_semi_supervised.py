@@ -117,6 +117,25 @@ def joined():
     return model, (edge, cloud)
 
 
+def assert_same_sub_models(backend, parts, epochs, counts):
+    """Each has its own metrics and weights, to the last digit."""
+    for sub, model in zip(backend.parts, parts, strict=True):
+        (result,) = sub.results
+        for name in ("loss", *METRICS):
+            own = f"{model.name}_{name}"
+            assert [one[own] for one in epochs] == result["train_metrics"][name]
+            assert [one[f"val_{own}"] for one in epochs] == result["val_metrics"][name]
+        assert counts == result["labelled_per_round"]
+        expected = [
+            np.asarray(weight)
+            for layer in model.layers
+            for weight in layer.trainable_weights + layer.non_trainable_weights
+        ]
+        for one, other in zip(expected, weights(sub.trained), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert counts
+
+
 def assert_same_result(backend, expected):
     """Every loss and metric is Keras's own, to the last digit, round after round."""
     epochs, tested, counts = expected
@@ -224,18 +243,4 @@ def test_chain(kafka, httpserver, sender, semi_supervised):
     model, parts = joined()
     epochs, _, counts = plain(model, arrays)
     assert 0 == job.process.returncode
-    for sub, model in zip(backend.parts, parts, strict=True):
-        (result,) = sub.results
-        for name in ("loss", *METRICS):
-            own = f"{model.name}_{name}"
-            assert [one[own] for one in epochs] == result["train_metrics"][name]
-            assert [one[f"val_{own}"] for one in epochs] == result["val_metrics"][name]
-        assert counts == result["labelled_per_round"]
-        expected = [
-            np.asarray(weight)
-            for layer in model.layers
-            for weight in layer.trainable_weights + layer.non_trainable_weights
-        ]
-        for one, other in zip(expected, weights(sub.trained), strict=True):
-            np.testing.assert_array_equal(one, other)
-    assert counts
+    assert_same_sub_models(backend, parts, epochs, counts)

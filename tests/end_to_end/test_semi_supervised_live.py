@@ -12,13 +12,14 @@ from tests.broker.topics import KafkaTopics, unique
 from tests.end_to_end.platform import Sender, message, raw
 from tests.end_to_end.process import run, running
 from tests.end_to_end.test_current import RAW_DIGITS, digits, part
-from tests.end_to_end.test_distributed import METRICS, back_end, weights
+from tests.end_to_end.test_distributed import METRICS, back_end
 from tests.end_to_end.test_incremental import wait_for_lines
 from tests.end_to_end.test_semi_supervised import (
     ALL,
     CONFIDENCE,
     EPOCHS,
     LABELLED,
+    assert_same_sub_models,
     joined,
     single,
 )
@@ -226,18 +227,4 @@ def test_chain(kafka, httpserver, sender, live):
     fits, _, counts = plain(model, arrays)
     epochs = [epoch for fit in fits for epoch in fit]
     assert 0 == job.process.returncode
-    for sub, one in zip(backend.parts, parts, strict=True):
-        (result,) = sub.results
-        for name in ("loss", *METRICS):
-            own = f"{one.name}_{name}"
-            assert [e[own] for e in epochs] == result["train_metrics"][name]
-            assert [e[f"val_{own}"] for e in epochs] == result["val_metrics"][name]
-        assert counts == result["labelled_per_round"]
-        expected = [
-            np.asarray(weight)
-            for layer in one.layers
-            for weight in layer.trainable_weights + layer.non_trainable_weights
-        ]
-        for wanted, found in zip(expected, weights(sub.trained), strict=True):
-            np.testing.assert_array_equal(wanted, found)
-    assert counts
+    assert_same_sub_models(backend, parts, epochs, counts)

@@ -38,7 +38,7 @@ def test_crash(ended_by):
 def test_no_end(ended_by, monkeypatch):
     """What does not come to an end is not waited for."""
     ended_by("exec sleep 60")
-    monkeypatch.setattr("adapters.tensorflow.describing._PATIENCE", 0.2)
+    monkeypatch.setattr("adapters.tensorflow.looking._PATIENCE", 0.2)
 
     with pytest.raises(Unavailable, match=r"took more than 0\.2 seconds"):
         describe(model_file("digits"), ModelSettings())
