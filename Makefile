@@ -1,4 +1,5 @@
 # make demo    the real job on real data, in under a minute; MODE=incremental and others
+# make kafka   Apache Kafka at localhost:9092, to try things with; PORT=... TOPICS="a b"
 # make test    all tests; starts a real Kafka if Java and Maven are here
 # make browser   install Chromium, which the tests look at pages with (Debian, as root)
 # make test-faults   of these, the faults: jobs killed, brokers and back-ends away
@@ -16,15 +17,22 @@ FORMAT ?= raw
 BENCH ?=
 EXAMPLES ?= 20000
 TESTS ?= tests
+PORT ?= 9092
+TOPICS ?= digits control
 PROCESSES ?= 2
 PIP = .venv/bin/python -m pip --disable-pip-version-check
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
+IMAGE = --extra send --extra mlflow --extra otel
 
-.PHONY: demo test test-faults check setup browser oracles docs bench fuzz lock clean
+.PHONY: demo kafka test test-faults check setup browser oracles docs bench fuzz lock clean
 
 demo: setup
 	.venv/bin/streamfit demo --mode $(MODE) --format $(FORMAT)
+
+# With Java and Maven, which fetches it; it is the tests' broker, and forgets everything.
+kafka: setup
+	@.venv/bin/python -m tests.broker --port $(PORT) $(TOPICS)
 
 test: setup
 	.venv/bin/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
@@ -53,12 +61,20 @@ browser:
 		apt-get install --quiet --yes --no-install-recommends chromium; }
 
 # TensorFlow 2.7 is the platform's own: the tests ask it whether our results load there.
-oracles: .oracles/tensorflow-2.7/installed
+oracles: .oracles/tensorflow-2.7/installed .oracles/mlflow/installed
 
 .oracles/tensorflow-2.7/installed: requirements/oracle-tensorflow-2.7.txt
 	@test -n "$(PYTHON39)" || { echo "TensorFlow 2.7 needs Python 3.9"; exit 1; }
 	$(PYTHON39) -m venv .oracles/tensorflow-2.7
 	.oracles/tensorflow-2.7/bin/python -m pip --disable-pip-version-check install \
+		--quiet --require-hashes -r $<
+	touch $@
+
+# A real tracking server: the tests ask it what it was told.
+.oracles/mlflow/installed: requirements/oracle-mlflow.txt
+	@test -n "$(PYTHON311)" || { echo "MLflow is tested with Python 3.11"; exit 1; }
+	$(PYTHON311) -m venv .oracles/mlflow
+	.oracles/mlflow/bin/python -m pip --disable-pip-version-check install \
 		--quiet --require-hashes -r $<
 	touch $@
 
@@ -83,10 +99,11 @@ fuzz: setup
 	FUZZ_EXAMPLES=$(EXAMPLES) .venv/bin/python -m pytest --timeout 0 tests/fuzz
 
 lock:
-	$(LOCK) pyproject.toml -o requirements/cpu.txt
-	$(LOCK) pyproject.toml --extra gpu -o requirements/gpu.txt
-	$(LOCK) pyproject.toml --extra demo --extra send --group dev -o requirements/dev.txt
-	$(LOCK) --group build -o requirements/build.txt
+	$(LOCK) pyproject.toml $(IMAGE) --extra demo --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml $(IMAGE) -c requirements/dev.txt -o requirements/cpu.txt
+	$(LOCK) pyproject.toml $(IMAGE) -c requirements/dev.txt --extra gpu -o requirements/gpu.txt
+	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
+	$(LOCK) requirements/oracle-mlflow.in -o requirements/oracle-mlflow.txt
 	$(filter-out --universal,$(LOCK)) requirements/peers.in -o requirements/peers.txt
 
 clean:

@@ -166,12 +166,18 @@ class ApacheKafka:
 
 
 @contextmanager
-def apache_kafka() -> Iterator[ApacheKafka]:
-    """Run a broker, which is ready to be used; what it kept is thrown away."""
+def apache_kafka(port: int | None = None) -> Iterator[ApacheKafka]:
+    """
+    Run a broker, which is ready to be used; what it kept is thrown away.
+
+    Args:
+        port: Where it is to listen; without one, it takes one that is free.
+    """
     with tempfile.TemporaryDirectory(prefix="kafka-") as name:
         folder = Path(name)
         names = ("plain", "secured", "mutual", "behind", "proxy", "control")
         ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        ports["plain"] = port or ports["plain"]
         certificates = Certificates.make(folder)
         (folder / "server.properties").write_text(
             PROPERTIES.format(

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from tests.broker.topics import KafkaTopics, unique
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT.joinpath("docs", "quick-start.md").read_text()
+MAKEFILE = ROOT.joinpath("Makefile").read_text()
 LIMIT = 240  # seconds; the job takes a tenth of it
 
 PROMISED = {
@@ -99,11 +104,45 @@ def test_five_commands(kafka, tmp_path):
     assert report.with_suffix(".html").is_file()
 
 
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_broker_to_try_things_with(end):
+    """`make kafka` runs one where it is told to, with topics, until it is ended."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    kafka = subprocess.Popen(
+        [sys.executable, "-m", "tests.broker", "--port", str(port), "some", "other"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = list(islice(kafka.stdout, 3))
+        topics = set(topics_at(port))
+        kafka.send_signal(end)
+        code = kafka.wait(60)
+    finally:
+        kafka.kill()
+        kafka.wait()
+
+    assert said[1] == f"Apache Kafka is at 127.0.0.1:{port}; topics: some, other.\n"
+    assert {"some", "other"} <= topics
+    assert 0 == code
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+def topics_at(port):
+    """Return the names of the topics of the broker at *port*."""
+    client = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
+    return client.list_topics(timeout=30).topics
+
+
 def test_topics():
     """The topics that the page has one make are those that it goes on to use."""
     made = re.findall(r"--create --topic (\w+)", PAGE)
+    (ours,) = re.findall(r"^TOPICS \?= (.*)$", MAKEFILE, re.MULTILINE)
 
-    assert ["digits", "control"] == made
+    assert ["digits", "control"] == made == ours.split()
 
 
 def test_five():
