@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bootstrap.main import EXIT_CODES
+from domain.checking.findings import Finding, Verdict
 from domain.errors import RequestRejected, ServiceError
-from domain.findings import Finding, Verdict
 
 _LASTING = (os.EX_CONFIG, os.EX_DATAERR, os.EX_TEMPFAIL)
 """The codes of faults, those first that mend themselves last."""

@@ -14,10 +14,10 @@ from bootstrap.check.storage import JobStorage
 from bootstrap.checking import check_environment
 from bootstrap.container import Container
 from bootstrap.settings import INCREMENTAL_CASES, Settings
-from domain.check_deployment import CheckDeployment
-from domain.check_messages import CheckMessages
-from domain.check_model import CheckModel
-from domain.check_request import CheckRequest
+from domain.checking.deployment import CheckDeployment
+from domain.checking.messages import CheckMessages
+from domain.checking.model import CheckModel
+from domain.checking.request import CheckRequest
 from domain.errors import ServiceError, SettingsInvalid, Unavailable
 from domain.events import ignore
 from ports import ModelReader, Trainer

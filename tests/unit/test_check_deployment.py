@@ -15,10 +15,11 @@ from adapters.memory.trainer import FakeTrainer
 from adapters.raw import RawDecoder
 from adapters.spool import SpoolFor, SpoolSettings
 from domain.bad_records import BadRecordPolicy
-from domain.check_deployment import CheckDeployment
-from domain.check_messages import CheckMessages
-from domain.check_model import CheckModel
-from domain.check_request import CheckRequest
+from domain.checking.deployment import CheckDeployment
+from domain.checking.findings import Verdict
+from domain.checking.messages import CheckMessages
+from domain.checking.model import CheckModel
+from domain.checking.request import CheckRequest
 from domain.errors import (
     DeploymentInvalid,
     MalformedRequest,
@@ -31,7 +32,6 @@ from domain.errors import (
     Unavailable,
 )
 from domain.events import RequestSkipped
-from domain.findings import Verdict
 from domain.mini_batches import Pace
 from domain.offsets import RequestedRange
 from domain.request import DeploymentId

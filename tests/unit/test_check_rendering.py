@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap.check import rendering
 from bootstrap.check.wiring import limited
+from domain.checking.findings import fault, not_checked, ok, warning
 from domain.errors import (
     DeploymentInvalid,
     ModelInvalid,
@@ -18,7 +19,6 @@ from domain.errors import (
     TrainingFailed,
     Unavailable,
 )
-from domain.findings import fault, not_checked, ok, warning
 
 
 def plain(*findings):

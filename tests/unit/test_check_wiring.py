@@ -7,9 +7,9 @@ import pytest
 from adapters.memory.trainer import FakeTrainer
 from bootstrap.check.wiring import check_deployment
 from bootstrap.container import Container
+from domain.checking.findings import Verdict
 from domain.errors import SettingsInvalid
 from domain.events import ignore
-from domain.findings import Verdict
 
 ENVIRON = {
     "DEPLOYMENT_ID": "7",

@@ -10,9 +10,11 @@ from attrs import define, field, frozen
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import ElementSpec
-from domain.check_model import Shape
-from domain.check_records import LabelCounts, decoded, labels, suiting
-from domain.check_streams import (
+from domain.checking.findings import Finding, Findings, not_checked, ok, warning
+from domain.checking.model import Shape
+from domain.checking.records import LabelCounts, decoded, labels, suiting
+from domain.checking.sample import Sample, Sampling
+from domain.checking.streams import (
     count_text,
     empty_parts,
     fix_of,
@@ -26,12 +28,10 @@ from domain.errors import (
     ServiceError,
     Unavailable,
 )
-from domain.findings import Finding, Findings, not_checked, ok, warning
 from domain.following import labelled_topic, unlabelled_topic
 from domain.mini_batches import Pace
 from domain.offsets import OffsetRange, RequestedRange
 from domain.request import TrainingRequest
-from domain.sample import Sample, Sampling
 from domain.split import SplitRule
 from domain.unlabelled import FeaturesOnly
 from ports import Decoder, DecoderFactory, LiveStream, StreamSource

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from domain.bad_records import BadRecordPolicy
 from domain.batches import Array, TensorSpec
-from domain.check_model import Shape, shape_text
+from domain.checking.findings import Finding, fault, not_checked, ok, warning
+from domain.checking.model import Shape, shape_text
+from domain.checking.sample import Sample
 from domain.errors import StreamUnreadable, TrainingFailed
-from domain.findings import Finding, fault, not_checked, ok, warning
-from domain.sample import Sample
 
 LabelCounts = Callable[[Array], Mapping[int, int] | None]
 """Count the classes that labels name, by number; None if they are no classes."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from domain.checking.findings import Finding, Findings, not_checked, ok
 from domain.errors import ModelInvalid, ServiceError, Unavailable
-from domain.findings import Finding, Findings, not_checked, ok
 from ports import ModelPart, ModelReader, ModelRepository, Trainer
 
 Shape = tuple[int | None, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from domain.checking.findings import Finding, warning
 from domain.errors import (
     DeploymentInvalid,
     MalformedRequest,
@@ -11,7 +12,6 @@ from domain.errors import (
     StreamUnreadable,
     Unavailable,
 )
-from domain.findings import Finding, warning
 from domain.offsets import OffsetRange
 from domain.request import TrainingRequest
 from domain.split import Split, split_mini_batch

@@ -8,10 +8,10 @@ from collections.abc import Generator, Sequence
 from attrs import define, field, frozen
 
 from domain.batches import ElementSpec
-from domain.check_model import Shape
-from domain.check_request import CheckRequest, RequestChecked
+from domain.checking.findings import Finding, Findings, fault, not_checked, ok, warning
+from domain.checking.model import Shape
+from domain.checking.request import CheckRequest, RequestChecked
 from domain.errors import MalformedRequest, ServiceError, Unavailable
-from domain.findings import Finding, Findings, fault, not_checked, ok, warning
 from domain.request import ControlMessage, DeploymentId
 from ports import ControlSource
 

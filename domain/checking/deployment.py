@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from domain.batches import ElementSpec
-from domain.check_messages import CheckMessages
-from domain.check_model import CheckModel
+from domain.checking.findings import Finding, fault, not_checked, ok, warning
+from domain.checking.messages import CheckMessages
+from domain.checking.model import CheckModel
 from domain.errors import ServiceError, SpoolFull
-from domain.findings import Finding, fault, not_checked, ok, warning
 from ports import Room, Storage
 
 _WRONG = "the settings are wrong"

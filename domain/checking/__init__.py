@@ -1,0 +1,1 @@
+"""A look at everything that a job needs, before there is a job."""
