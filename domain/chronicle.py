@@ -67,6 +67,8 @@ class Chronicle:
 
     def _remember(self, event: Event) -> None:
         match event:
+            case Phase.REPORTING:
+                pass  # nobody waits for it: it is a moment of the training, no stage
             case Phase():
                 self._enter(event)
             case RecordsRead():

@@ -42,6 +42,8 @@ class Stage:
     """
     One phase of the job, from its beginning to that of the next one.
 
+    Reporting an epoch is a moment of the training, not a stage of its own.
+
     Attributes:
         phase: Which.
 

@@ -24,9 +24,7 @@ from domain.story import Story
 _PER_SECOND = 4
 """Times that it is drawn."""
 
-_EPOCHS = {Phase.TRAINING, Phase.REPORTING}
-
-_QUIET = {Phase.READING, *_EPOCHS}
+_QUIET = {Phase.READING, Phase.TRAINING}
 """Phases that have a bar, or are about to."""
 
 
@@ -103,14 +101,15 @@ class TerminalProgress:
             self._records.note(now, extent.done)
             lines.append(self._stream(story, extent))
         # Between two epochs there is no step: the bar stays as it is.
-        self._step = story.step or (self._step if story.phase in _EPOCHS else None)
-        if self._step and story.phase in _EPOCHS:
+        trains = story.phase is Phase.TRAINING
+        self._step = story.step or (self._step if trains else None)
+        if self._step and trains:
             extent = fit(self._step)
             self._steps.note(now, extent.done)
             lines.append(self._epoch(self._step, extent))
         if story.stages and (not lines or story.phase not in _QUIET):
             lines.append(self._phase(story))
-        if story.epochs and story.phase in _EPOCHS:
+        if story.epochs and trains:
             lines.append(_metrics(story.epochs[-1].metrics))
         self.drawn(len(lines))
         return Group(*lines)

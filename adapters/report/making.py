@@ -53,7 +53,7 @@ def _run(story: Story, facts: Facts) -> Run:
         begun=moment(story.begun),
         told=moment(story.told),
         seconds=story.told - story.begun,
-        phase=_named(story.phase) if story.phase else None,
+        phase=story.phase,
         code=story.ended.code if story.ended else None,
         reason=facts.hide(story.ended.reason) if story.ended else "",
         results=story.deliveries,
@@ -74,18 +74,10 @@ def _state(story: Story) -> State:
     return "stopped" if story.ended.code > _SIGNALLED else "failed"
 
 
-def _named(phase: Phase) -> str:
-    # Nobody waits for the report of an epoch: what follows it is the next one.
-    return Phase.TRAINING if phase is Phase.REPORTING else phase
-
-
 def _stages(story: Story) -> Iterator[StageTime]:
     seconds: dict[str, list[float]] = {}
     for stage in story.stages:
-        if stage.phase is Phase.REPORTING and seconds.get(Phase.TRAINING):
-            seconds[Phase.TRAINING][-1] += stage.seconds
-        else:
-            seconds.setdefault(_named(stage.phase), []).append(stage.seconds)
+        seconds.setdefault(stage.phase, []).append(stage.seconds)
     for phase, times in seconds.items():
         if phase != Phase.DONE:
             yield StageTime(str(phase), sum(times), len(times))

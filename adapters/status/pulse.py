@@ -12,9 +12,8 @@ from domain.events import EpochEnded, Event, StepsDone
 from domain.phases import Phase
 from domain.story import Story
 
-WORKING = {Phase.READING, Phase.LOADING, Phase.TRAINING, Phase.REPORTING}
-"""Phases in which something is told again and again; `REPORTING` lasts until the next
-epoch has ended."""
+WORKING = {Phase.READING, Phase.LOADING, Phase.TRAINING}
+"""Phases in which something is told again and again."""
 
 SERVING = {phase for phase in Phase if phase not in {Phase.FETCHING, Phase.DONE}}
 """Phases in which the job has its model and looks after the control topic."""

@@ -80,6 +80,20 @@ def test_stages(chronicle, clock):
     assert (1000, 1008) == (story.begun, story.told)
 
 
+def test_reports_of_epochs(chronicle, clock):
+    """They are moments of the training: it has one stage, however many epochs."""
+    for phase in (Phase.TRAINING, Phase.REPORTING, Phase.REPORTING, Phase.EVALUATING):
+        chronicle(phase)
+        clock.now += 3
+
+    stages = chronicle.story().stages
+
+    assert (
+        Stage(Phase.TRAINING, 1000, 9),
+        Stage(Phase.EVALUATING, 1009, 3),
+    ) == stages
+
+
 def test_end(chronicle, clock):
     """After the end time stands still."""
     chronicle(Phase.TRAINING)

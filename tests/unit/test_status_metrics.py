@@ -68,7 +68,7 @@ def test_running():
     assert 100 == found["streamfit_missing_offsets_total", "1", "digits"]
     assert 0.5 == found["streamfit_metric", "loss", "training"]
     assert math.isnan(found["streamfit_metric", "loss", "validation"])
-    assert 1 == found["streamfit_phase", "reporting an epoch"]
+    assert 1 == found["streamfit_phase", "training"]
     assert 1 == found["streamfit_info", stories.IDENTITY, "7"]
     assert found["streamfit_phase_seconds_total", "waiting for a control message"] > 0
     assert found["process_resident_memory_bytes",] > 1e6
@@ -195,7 +195,7 @@ def test_dead(phase):
     story = chronicle.story()
 
     assert lives(story, 899, 900)
-    works = phase in {Phase.READING, Phase.LOADING, Phase.TRAINING, Phase.REPORTING}
+    works = phase in {Phase.READING, Phase.LOADING, Phase.TRAINING}
     assert works == (not lives(story, 901, 900))
 
 
