@@ -7,16 +7,18 @@ The reasons are those of `inspection`, which has looked before: here nothing is 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
-from adapters.tensorflow.looking import look
+from adapters.tensorflow.looking import look, tell
 from adapters.tensorflow.model_settings import ChainSettings, ModelSettings
-from domain.errors import ModelInvalid
 from ports.model_reader import ModelPart
+
+if TYPE_CHECKING:
+    from adapters.tensorflow.files import ModelFile
 
 
 def describe(
@@ -26,38 +28,21 @@ def describe(
     Tell what is in *path*, of a chain one sub-model after the other.
 
     Raises:
-        ModelInvalid: It holds no model, or its reader came to no good end.
+        ModelInvalid: It holds no model.
 
-        Unavailable: The reader came to no end at all.
+        Unavailable: Looking into it was broken off.
     """
-    looked = look(__name__, path, settings, chain)
-    if looked.returncode:
-        raise ModelInvalid(f"the model's reader ended with {looked.returncode}")
     return tuple(
         ModelPart(**{**part, "takes": part["takes"] and tuple(part["takes"])})
-        for part in json.loads(looked.stdout)
+        for part in json.loads(look(__name__, path, settings, chain))
     )
 
 
-def main(path: str, settings: str, chain: str) -> int:
-    """Do it here; what is told, or refused and why, is written out as JSON."""
-    from adapters.tensorflow.files import model_file
+def _parts(file: ModelFile) -> list[dict[str, object]]:
     from adapters.tensorflow.files.summary import summary
 
-    told: object
-    try:
-        chained = json.loads(chain)
-        file = model_file(
-            Path(path),
-            ModelSettings(**json.loads(settings)),
-            None if chained is None else ChainSettings(**chained),
-        )
-        told, code = [attrs.asdict(part) for part in summary(file)], os.EX_OK
-    except ModelInvalid as reason:
-        told, code = str(reason), os.EX_DATAERR
-    sys.stdout.write(json.dumps(told))
-    return code
+    return [attrs.asdict(part) for part in summary(file)]
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(tell(_parts, sys.argv[1:]))

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from adapters.tensorflow import ModelSettings
+from adapters.tensorflow.describing import describe
 from adapters.tensorflow.inspection import inspect
 from domain.errors import ModelInvalid, Unavailable
 from tests.models import model_file
@@ -24,6 +25,12 @@ def ended_by(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "executable", os.fspath(program))
 
     return end
+
+
+@pytest.fixture(params=[inspect, describe])
+def look(request):
+    """What looks into a model file: for the job, and for people."""
+    return request.param
 
 
 def test_good():
@@ -49,34 +56,34 @@ def test_settings_go_along():
     inspect(model_file("uncompiled"), settings)
 
 
-def test_crash(ended_by):
+def test_crash(look, ended_by):
     """A file that crashes its reader is refused, and the job lives."""
     ended_by("kill -SEGV $$")
 
     with pytest.raises(ModelInvalid, match="SIGSEGV"):
-        inspect(model_file("digits"), ModelSettings())
+        look(model_file("digits"), ModelSettings())
 
 
-def test_killed(ended_by):
+def test_killed(look, ended_by):
     """A reader that was killed says nothing about the file."""
     ended_by("kill -KILL $$")
 
     with pytest.raises(Unavailable, match="SIGKILL"):
-        inspect(model_file("digits"), ModelSettings())
+        look(model_file("digits"), ModelSettings())
 
 
-def test_bug(ended_by):
+def test_bug(look, ended_by):
     """Any other end is a bug, and its traceback is told."""
     ended_by("echo NameError >&2; exit 1")
 
     with pytest.raises(RuntimeError, match="NameError"):
-        inspect(model_file("digits"), ModelSettings())
+        look(model_file("digits"), ModelSettings())
 
 
-def test_no_end(ended_by, monkeypatch):
+def test_no_end(look, ended_by, monkeypatch):
     """What does not come to an end is not waited for."""
     ended_by("exec sleep 60")
     monkeypatch.setattr("adapters.tensorflow.looking._PATIENCE", 0.2)
 
     with pytest.raises(Unavailable, match=r"took more than 0\.2 seconds"):
-        inspect(model_file("digits"), ModelSettings())
+        look(model_file("digits"), ModelSettings())
