@@ -7,6 +7,7 @@ Displays, metrics and reports are listeners; the job does not depend on them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from attrs import field, frozen
 
@@ -132,6 +133,8 @@ class RecordsRead:
         rejected: How many of them did not decode.
 
         size: Bytes of their keys and values.
+
+        end: Of a topic that is followed, the end of the partition so far, if known.
     """
 
     topic: str
@@ -141,6 +144,7 @@ class RecordsRead:
     records: int
     rejected: int
     size: int
+    end: int | None = None
 
 
 @frozen
@@ -288,9 +292,13 @@ class ResultDelivered:
 
     Attributes:
         report: What came of the training.
+
+        model: The trained model as it was delivered, a file or, of a chain, a folder;
+            it may be gone once the listener has returned.
     """
 
     report: TrainingReport
+    model: Path | None = None
 
 
 @frozen

@@ -279,7 +279,7 @@ class LiveTraining:
         model = self.model.save()
         self.on_event(Phase.DELIVERING)
         self.result_sink.deliver(self._live.undelivered, model)
-        self.on_event(ResultDelivered(self._live.undelivered))
+        self.on_event(ResultDelivered(self._live.undelivered, model))
         _remove(model)  # there may be any number of them
         self.on_event(Phase.FINISHING)
         self._live = evolve(self._live, undelivered=None)

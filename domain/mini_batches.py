@@ -148,7 +148,7 @@ class MiniBatches:
                 )
             else:
                 self._go_on(followed.position)
-            self._take(records, spool)
+            self._take(records, spool, followed.end)
             taken += len(records)
         counts = self.progress.counts
         self._bear(counts.offsets)
@@ -172,7 +172,7 @@ class MiniBatches:
     def _go_on(self, position: LivePosition) -> None:
         self.progress = evolve(self.progress, position=position)
 
-    def _take(self, records: RecordBatch, spool: Spool) -> None:
+    def _take(self, records: RecordBatch, spool: Spool, end: int | None) -> None:
         decoded = self.decoder.decode(records)
         counts = self.progress.counts
         self.progress = evolve(
@@ -189,7 +189,7 @@ class MiniBatches:
             opening = Opening.of(records, decoded)
             self.progress = evolve(self.progress, opening=opening)
         spool.append(decoded.examples)
-        self.on_event(records_read(records, decoded))
+        self.on_event(records_read(records, decoded, end))
 
     def _settle(self, opening: Opening) -> None:
         """Let the decoder see what settled the format, once more."""

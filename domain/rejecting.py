@@ -12,8 +12,10 @@ from ports import RejectedRecords
 log = logging.getLogger(__name__)
 
 
-def records_read(batch: RecordBatch, decoded: Decoded) -> RecordsRead:
-    """Return what there is to tell of a *batch* that was decoded."""
+def records_read(
+    batch: RecordBatch, decoded: Decoded, end: int | None = None
+) -> RecordsRead:
+    """Return what there is to tell of a *batch* that was decoded; see the event."""
     return RecordsRead(
         topic=batch.topic,
         partition=batch.partition,
@@ -22,6 +24,7 @@ def records_read(batch: RecordBatch, decoded: Decoded) -> RecordsRead:
         records=len(batch),
         rejected=len(decoded.rejected),
         size=len(batch.keys.data) + len(batch.values.data),
+        end=end,
     )
 
 

@@ -110,7 +110,7 @@ def hand_in_once(
     report, model = result
     on_event(Phase.DELIVERING)
     sink.deliver(report, model)
-    on_event(ResultDelivered(report))
+    on_event(ResultDelivered(report, model))
     on_event(Phase.FINISHING)
     try:
         run.finish(report)

@@ -95,6 +95,8 @@ class PartitionRead:
         missing: Offsets in between that hold no record, as far as batches tell.
 
         gaps: Where these are: the first offset of each gap, and that behind its last.
+
+        end: Of a topic that is followed, the end of the partition when it was read last.
     """
 
     topic: str
@@ -106,6 +108,12 @@ class PartitionRead:
     size: int = 0
     missing: int = 0
     gaps: tuple[tuple[int, int], ...] = ()
+    end: int | None = None
+
+    @property
+    def lag(self) -> int:
+        """Offsets to the end, as far as it is known."""
+        return max((self.end or 0) - self.next, 0)
 
     def and_then(self, event: RecordsRead) -> Self:
         """Return the same with the records of *event*."""
@@ -122,6 +130,7 @@ class PartitionRead:
             size=self.size + event.size,
             missing=self.missing + within + between,
             gaps=gaps,
+            end=event.end,
         )
 
 

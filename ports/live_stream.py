@@ -20,10 +20,13 @@ class Followed:
         records: Of one partition; none if nothing comes.
 
         position: Where the topic is to be followed from behind them.
+
+        end: The end of their partition, as far as is known without asking for it.
     """
 
     records: RecordBatch
     position: LivePosition
+    end: int | None = None
 
 
 class LiveStream(Protocol):

@@ -122,6 +122,18 @@ class Client:
         self.brokers.heard()
         return answer
 
+    def known_end(self, topic: str, partition: int) -> int | None:
+        """
+        Return the end of a partition that is read, as its broker told it last.
+
+        Nothing is asked; None if it has told nothing yet.
+        """
+        where = TopicPartition(topic, partition)
+        known: tuple[int, int] | None = self.consumer.get_watermark_offsets(
+            where, cached=True
+        )
+        return known[1] if known and known[1] >= 0 else None
+
     def insist(self, ask: Callable[[], T | None]) -> T:
         """Ask until there is an answer; nothing may be assigned meanwhile."""
         while (answer := ask()) is None:

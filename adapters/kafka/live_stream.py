@@ -158,7 +158,8 @@ class _Follower:
             size = len(batch.keys.data) + len(batch.values.data)
             self._record_bytes = max(1.0, size / len(batch))
             self.position = self.position.at(partition, batch.offsets[-1] + 1)
-            yield Followed(batch, self.position)
+            end = self.client.known_end(topic, partition)
+            yield Followed(batch, self.position, end)
 
     def _look(self) -> None:
         """Look at the topic every now and then: its partitions, and its identity."""

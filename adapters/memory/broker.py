@@ -196,7 +196,7 @@ class MemoryBroker(ControlSource, StreamSource, LiveStream):
                 )
             found = there.records[start : start + self.batch_size]
             position = position.at(number, start + len(found))
-            yield Followed(_batch(topic, number, start, found), position)
+            yield Followed(_batch(topic, number, start, found), position, there.high)
 
     def _next(self, position: LivePosition) -> tuple[int, int] | None:
         """Return partition and offset of something that is new behind *position*."""

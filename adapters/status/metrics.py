@@ -98,12 +98,18 @@ def _stream(story: Story) -> Iterator[Metric]:
         bad.add_metric(labels, one.rejected)
         missing.add_metric(labels, one.missing)
     yield from (records, sizes, bad, missing)
-    if story.expected:
-        lag = max(story.expected - story.counts.offsets, 0)
-        lag = 0 if story.streams else lag
-        yield _gauge("lag_offsets", "Offsets to the end of the stream.", lag)
+    if story.expected or story.topics:
+        yield _gauge("lag_offsets", "Offsets to the end of the stream.", _lag(story))
     skipped = len(story.skipped)
     yield _counter("skipped_messages", "Control messages passed over.", skipped)
+
+
+def _lag(story: Story) -> int:
+    """Offsets that are left of a range; of a topic, when it was read last."""
+    if story.topics:
+        return sum(one.lag for one in story.partitions)
+    left = max(story.expected - story.counts.offsets, 0)
+    return 0 if story.streams else left
 
 
 def _training(story: Story) -> Iterator[Metric]:

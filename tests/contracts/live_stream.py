@@ -111,6 +111,20 @@ class LiveStreamContract:
         assert [2, 3, 4] == [o for f in first for o in f.records.offsets]
         assert {0: 9, 1: 3} == second[-1].position.offsets
 
+    def test_end(self, broker: LiveArranger, source: LiveStream, topic: str) -> None:
+        """With records comes how far their partition goes, as far as that is known."""
+        broker.create(topic, 2)
+        broker.produce(topic, *numbered(0, 5))
+        broker.produce(topic, *numbered(0, 2), partition=1)
+        with following(source, LivePosition(topic, {0: 1, 1: 0})) as stream:
+            first = take(stream, 6)
+            broker.produce(topic, *numbered(5, 9))
+            second = take(stream, 4)
+
+        ends = {followed.records.partition: followed.end for followed in first}
+        assert {0: 5, 1: 2} == ends
+        assert 9 == second[-1].end
+
     def test_position(
         self, broker: LiveArranger, source: LiveStream, topic: str
     ) -> None:

@@ -18,6 +18,7 @@ from domain.events import (
     EpochEnded,
     JobEnded,
     PartsCut,
+    RecordsRead,
     RunBegan,
     StepsDone,
     TopicFollowed,
@@ -90,6 +91,20 @@ def test_lag():
     story = evolve(chronicle.story(), expected=70_500)
 
     assert 500 == samples(story)["streamfit_lag_offsets",]
+
+
+def test_lag_of_a_topic():
+    """Of a topic that is followed, what was there when it was read last."""
+    chronicle = Chronicle()
+    chronicle(TopicFollowed("live", ((0, 7), (1, 0))))
+    assert 0 == samples(chronicle.story())["streamfit_lag_offsets",]
+
+    chronicle(RecordsRead("live", 0, 7, 9, 3, 0, 30, end=15))
+    chronicle(RecordsRead("live", 1, 0, 1, 2, 0, 20))  # whose end is not known
+    assert 5 == samples(chronicle.story())["streamfit_lag_offsets",]
+
+    chronicle(RecordsRead("live", 0, 10, 14, 5, 0, 50, end=16))
+    assert 1 == samples(chronicle.story())["streamfit_lag_offsets",]
 
 
 def test_unknown():

@@ -26,6 +26,7 @@ from adapters.spool import SpoolFor, SpoolSettings
 from adapters.state import FolderJournal
 from domain.bad_records import BadRecordPolicy
 from domain.errors import DeploymentInvalid, Unavailable
+from domain.events import RecordsRead
 from domain.improvement import ImprovementRule
 from domain.mini_batches import Pace
 from domain.phases import Phase
@@ -583,6 +584,19 @@ class Dying:
             self.left -= 1
             if not self.left:
                 raise Killed
+
+
+def test_lag_is_told(run, broker):
+    """Whoever watches knows how much of the topic is left, mini-batch by mini-batch."""
+    announce(broker)
+    broker.produce("live", *numbered(0, 35))
+    told = []
+
+    run(on_event=told.append)
+
+    read = [event for event in told if isinstance(event, RecordsRead)]
+    assert {35} == {event.end for event in read}
+    assert 34 == read[-1].last
 
 
 class TestKilled:
