@@ -96,7 +96,7 @@ class PartitionRead:
 
         gaps: Where these are: the first offset of each gap, and that behind its last.
 
-        end: Of a topic that is followed, the end of the partition when it was read last.
+        end: Of a topic that is followed, the end of its partition, when last read.
     """
 
     topic: str
