@@ -8,7 +8,13 @@ import time
 from attrs import define
 from confluent_kafka import KafkaError
 
-from adapters.kafka.errors import ALL_BROKERS_DOWN, CONNECTION, final, refusal
+from adapters.kafka.errors import (
+    ALL_BROKERS_DOWN,
+    CLOSING,
+    CONNECTION,
+    final,
+    refusal,
+)
 from domain.errors import DeploymentInvalid, Unavailable
 
 log = logging.getLogger(__name__)
@@ -60,7 +66,9 @@ class Brokers:
         if self._away_since is None:
             self._away_since = time.monotonic()
             extra = {"servers": self.servers, "reason": error.str()}
-            log.warning("brokers do not answer", extra=extra)
+            hung_up = error.code() == CLOSING  # it is we who close the client
+            level = logging.DEBUG if hung_up else logging.WARNING
+            log.log(level, "brokers do not answer", extra=extra)
 
     def failed(self, error: KafkaError, place: str) -> None:
         """

@@ -32,6 +32,18 @@ def _is_pair(_: object, __: Attribute[str | None], auth: str | None) -> None:
         raise ValueError("want user:password")  # and never show what it is
 
 
+def _pair_in(path: str | None) -> str | None:
+    """Return what stands in the file *path*, a newline at its end apart."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").removesuffix("\n")
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError:  # whose bytes would be in the message
+        raise ValueError(f"{path} is not UTF-8") from None
+
+
 def _is_file(_: object, __: Attribute[str | None], path: str | None) -> None:
     if path is not None and not Path(path).is_file():
         raise ValueError(f"no file {path!r}")
@@ -48,6 +60,9 @@ class SchemaRegistrySettings:
 
         schema_registry_auth: ``user:password``, if it wants to know.
 
+        schema_registry_auth_file: File that holds the same; it counts if that is not
+            set.
+
         schema_registry_ca: File of the certificate authorities to trust; the usual ones
             if None.
 
@@ -59,6 +74,9 @@ class SchemaRegistrySettings:
     schema_registry_url: str | None = field(default=None, validator=_is_url)
     schema_registry_auth: str | None = field(
         default=None, repr=False, validator=_is_pair
+    )
+    schema_registry_auth_file: str | None = field(
+        default=None, repr=False, converter=_pair_in, validator=_is_pair
     )
     schema_registry_ca: str | None = field(default=None, validator=_is_file)
     streamfit_registry_timeout: float = field(default=10.0, validator=ge(0.001))
@@ -117,7 +135,8 @@ class SchemaRegistry:
                 "confluent-kafka[schemaregistry] brings it"
             ) from error
         optional = {
-            "basic.auth.user.info": self.settings.schema_registry_auth,
+            "basic.auth.user.info": self.settings.schema_registry_auth
+            or self.settings.schema_registry_auth_file,
             "ssl.ca.location": self.settings.schema_registry_ca,
         }
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -38,11 +39,20 @@ def test_schema(httpserver: HTTPServer) -> None:
     assert 1 == len(httpserver.log)
 
 
-def test_password(httpserver: HTTPServer) -> None:
-    """Who is to show a password does."""
+@pytest.mark.parametrize("variable", ["AUTH", "AUTH_FILE"])
+def test_password(httpserver: HTTPServer, tmp_path: Path, variable: str) -> None:
+    """Who is to show a password does, be it in a variable or in a file."""
     serve(httpserver, 7)
+    pair = f"me:{CANARY}"
+    (tmp_path / "auth").write_text(f"{pair}\n")
+    given = {"AUTH": pair, "AUTH_FILE": str(tmp_path / "auth")}[variable]
 
-    registry(httpserver.url_for("/"), SCHEMA_REGISTRY_AUTH=f"me:{CANARY}")(7)
+    schemas = registry(
+        httpserver.url_for("/"), **{f"SCHEMA_REGISTRY_{variable}": given}
+    )
+    schemas(7)
+
+    assert CANARY not in repr(schemas)
 
     request, _ = httpserver.log[0]
     assert request.authorization is not None
@@ -128,6 +138,8 @@ def test_away() -> None:
         ({"SCHEMA_REGISTRY_URL": "registry:8081"}, "want http:// or https://"),
         ({"SCHEMA_REGISTRY_URL": f"http://me:{CANARY}@r"}, "SCHEMA_REGISTRY_AUTH"),
         ({"SCHEMA_REGISTRY_AUTH": CANARY}, "want user:password"),
+        ({"SCHEMA_REGISTRY_AUTH_FILE": "/nowhere"}, "/nowhere: No such file"),
+        ({"SCHEMA_REGISTRY_AUTH_FILE": "/dev/null"}, "want user:password"),
         ({"SCHEMA_REGISTRY_CA": "/nowhere/ca.pem"}, "no file '/nowhere/ca.pem'"),
         ({"STREAMFIT_REGISTRY_TIMEOUT": "0"}, "STREAMFIT_REGISTRY_TIMEOUT"),
         ({"STREAMFIT_REGISTRY_RETRIES": "-1"}, "STREAMFIT_REGISTRY_RETRIES"),
