@@ -3,7 +3,8 @@
 # make test    all tests; starts a real Kafka if Java and Maven are here
 # make browser   install Chromium, which the tests look at pages with (Debian, as root)
 # make test-faults   of these, the faults: jobs killed, brokers and back-ends away
-# make check   format, lint, types
+# make check   format, lint, types, the Dockerfile
+# make sbom    what the image is made of, as CycloneDX, in build/
 # make docs    the pages of docs/ as a site, in build/docs; strict about links
 # make bench   measure reading and training beside others: BENCH="--only raw --rounds 5"
 # make fuzz    a long look at decoders with bytes that nobody meant for them
@@ -24,8 +25,10 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 IMAGE = --extra send --extra mlflow --extra otel
+KUSTOMIZE = v5.8.2
+SBOM ?= build
 
-.PHONY: demo kafka test test-faults check setup browser oracles docs bench fuzz lock clean
+.PHONY: demo kafka test test-faults check setup browser oracles sbom docs bench fuzz lock clean
 
 demo: setup
 	.venv/bin/streamfit demo --mode $(MODE) --format $(FORMAT)
@@ -44,6 +47,7 @@ check: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.venv/bin/hadolint Dockerfile
 
 setup: .venv/installed
 
@@ -61,7 +65,9 @@ browser:
 		apt-get install --quiet --yes --no-install-recommends chromium; }
 
 # TensorFlow 2.7 is the platform's own: the tests ask it whether our results load there.
-oracles: .oracles/tensorflow-2.7/installed .oracles/mlflow/installed
+oracles: .oracles/tensorflow-2.7/installed .oracles/mlflow/installed \
+	.oracles/pushgateway/installed \
+	.oracles/kustomize/$(KUSTOMIZE)/kustomize
 
 .oracles/tensorflow-2.7/installed: requirements/oracle-tensorflow-2.7.txt
 	@test -n "$(PYTHON39)" || { echo "TensorFlow 2.7 needs Python 3.9"; exit 1; }
@@ -77,6 +83,27 @@ oracles: .oracles/tensorflow-2.7/installed .oracles/mlflow/installed
 	.oracles/mlflow/bin/python -m pip --disable-pip-version-check install \
 		--quiet --require-hashes -r $<
 	touch $@
+
+# Where jobs that have ended leave their metrics: Debian's package, unpacked alone.
+.oracles/pushgateway/installed:
+	rm -rf $(@D) && mkdir -p $(@D)
+	cd $(@D) && { apt-get download --quiet prometheus-pushgateway || { \
+		apt-get update --quiet && apt-get download --quiet prometheus-pushgateway; }; }
+	dpkg-deb --extract $(@D)/prometheus-pushgateway_*.deb $(@D)
+	touch $@
+
+# What makes manifests of deploy/; kubectl has one built in.
+.oracles/kustomize/$(KUSTOMIZE)/kustomize:
+	@command -v go >/dev/null || { echo "Kustomize is built with Go"; exit 1; }
+	GOBIN=$(abspath $(@D)) CGO_ENABLED=0 \
+		go install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE)
+
+sbom: setup
+	mkdir -p $(SBOM)
+	.venv/bin/cyclonedx-py requirements --pyproject pyproject.toml \
+		--output-reproducible --output-file $(SBOM)/sbom-cpu.cdx.json requirements/cpu.txt
+	.venv/bin/cyclonedx-py requirements --pyproject pyproject.toml \
+		--output-reproducible --output-file $(SBOM)/sbom-gpu.cdx.json requirements/gpu.txt
 
 docs: setup
 	.venv/bin/python -m docs.reference
@@ -103,6 +130,7 @@ lock:
 	$(LOCK) pyproject.toml $(IMAGE) -c requirements/dev.txt -o requirements/cpu.txt
 	$(LOCK) pyproject.toml $(IMAGE) -c requirements/dev.txt --extra gpu -o requirements/gpu.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
+	$(LOCK) requirements/sbom.in -c requirements/dev.txt -o requirements/sbom.txt
 	$(LOCK) requirements/oracle-mlflow.in -o requirements/oracle-mlflow.txt
 	$(filter-out --universal,$(LOCK)) requirements/peers.in -o requirements/peers.txt
 

@@ -157,13 +157,14 @@ class Container(containers.DeclarativeContainer):
     # Who hears what happens
 
     chronicle = providers.Singleton(Chronicle)
+    watching = providers.Resource(watchers, environ, chronicle)
     on_event = providers.Singleton(
         Listeners,
         providers.List(
             providers.Object(BOARD),
             chronicle,
             providers.Singleton(progress, settings, chronicle),
-            providers.Resource(watchers, environ, chronicle),
+            watching,
         ),
     )
 

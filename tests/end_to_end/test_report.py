@@ -242,6 +242,18 @@ def test_wrong_variables(watched, tmp_path):
         assert f"STREAMFIT_{name}: " in line["reason"]
 
 
+def test_could_not_begin(watched, tmp_path):
+    """A job whose variables are wrong leaves a report that says which."""
+    job = run({**watched, "BATCH": "0", "KWARGS_FIT": "none"})
+
+    assert 78 == job.process.returncode
+    report, _ = only_report(tmp_path)
+    assert ("failed", 78) == (report.run.state, report.run.code)
+    for name in ("BATCH", "KWARGS_FIT"):
+        assert f"{name}: " in report.run.reason
+    assert "0" == report.settings["BATCH"]
+
+
 @pytest.mark.parametrize("outcome", ["delivered", "failed"])
 def test_canary(outcome, backend, sender, watched, tmp_path):
     """A secret is in no report, page, metric, log or termination message."""

@@ -1,0 +1,1 @@
+"""What the image would contain, and how it runs: no container engine is needed."""
