@@ -37,10 +37,12 @@ class SamplingSettings:
 
     Attributes:
         streamfit_shuffle: Seed of a shuffle before the stream is shared out, and of
-            another one before every epoch; None for the order of the stream.
+            another one before every epoch; training then waits for the whole stream.
+            None for the order of the stream.
 
         streamfit_split: ``stream`` for parts that follow each other in the stream,
-            ``stratified`` for parts with the same share of every class.
+            ``stratified`` for parts with the same share of every class, wherever it
+            lies; training then waits for the whole stream.
     """
 
     streamfit_shuffle: int | None = field(default=None, converter=_seed)

@@ -17,8 +17,11 @@ from adapters.report.settings import ReportSettings
 from adapters.sampling import SamplingSettings
 from adapters.spool import SpoolSettings
 from adapters.state import StateSettings
-from adapters.status.settings import StatusSettings
+from adapters.status.settings import PushSettings, StatusSettings
 from adapters.tensorflow import ChainSettings, ModelSettings, TensorFlowSettings
+from adapters.tensorflow.event_files import TensorBoardSettings
+from adapters.traces.settings import TracesSettings
+from adapters.tracking.settings import MlflowSettings
 from bootstrap.container import Container
 from bootstrap.incremental import IncrementalSettings
 from bootstrap.modes import (
@@ -71,6 +74,10 @@ def check_environment(environ: Mapping[str, str]) -> None:
         SchemaRegistrySettings,
         ReportSettings,
         StatusSettings,
+        PushSettings,
+        TracesSettings,
+        MlflowSettings,
+        TensorBoardSettings,
     ]
     for variable, default, selector in (
         ("STREAMFIT_BROKER", "kafka", Container.stream_source),

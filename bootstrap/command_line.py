@@ -36,8 +36,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,  # a traceback is for those who report it: plain
-    epilog="Exit codes: 2 says that the command line is wrong; the job's are in the "
-    "README.",
+    epilog="Exit codes: 2 says that the command line is wrong; the job's are in "
+    "docs/operating.md.",
 )
 
 

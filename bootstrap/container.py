@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from dependency_injector import containers, providers
-
 from adapters.avro import AvroDecoder
 from adapters.files import FilesBackend, FilesSettings
 from adapters.formats import Formats
@@ -43,6 +41,7 @@ from adapters.tensorflow import (
 )
 from bootstrap import choosing, plugins
 from bootstrap.incremental import IncrementalSettings
+from bootstrap.injection import containers, providers
 from bootstrap.listening import Listeners
 from bootstrap.modes import (
     chain_settings,

@@ -50,7 +50,8 @@ class IncrementalSettings:
         stream_timeout: Milliseconds without a record after which the stream has ended;
             -1 for never.
 
-        monitoring_metric: The metric of validation that is watched, without ``val_``.
+        monitoring_metric: The metric of validation that is watched, without ``val_``;
+            this and the next two are needed if the stream never ends.
 
         change: ``up`` if more of it is better, else ``down``.
 

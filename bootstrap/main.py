@@ -10,8 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bootstrap import init, termination
+from bootstrap.listening import Listeners
 from bootstrap.signals import Signals
-from domain.errors import DeploymentInvalid, ModelInvalid, Unavailable
+from domain.errors import (
+    DeploymentInvalid,
+    ModelInvalid,
+    SettingsInvalid,
+    Unavailable,
+)
 from domain.events import JobEnded, Listener, ignore
 
 if TYPE_CHECKING:
@@ -66,17 +72,13 @@ def train(environ: Mapping[str, str]) -> int:
     logs.configure("json", **_identifiers(environ))
     container = Container(environ=environ)
     try:
-        code, last_word = _run(environ, container, signals)
+        return _run(environ, container, signals)
     finally:
         container.shutdown_resources()
-    termination.write(environ, last_word)
-    return code
 
 
-def _run(
-    environ: Mapping[str, str], container: Container, signals: Signals
-) -> tuple[int, Mapping[str, object]]:
-    """Run the job, and return the exit code and what to say of it."""
+def _run(environ: Mapping[str, str], container: Container, signals: Signals) -> int:
+    """Run the job, tell everybody how it has ended, and return the exit code."""
     from bootstrap import foreign, logs
     from bootstrap.checking import check_environment
 
@@ -91,20 +93,38 @@ def _run(
         report = container.job().run()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # it answers for all
         code, last_word = _failed(error, signals)
+        if listener is ignore:
+            listener = _whoever_watches(container)
     else:
         code, last_word = os.EX_OK, termination.success(report)
+    signals.settle(code)
+    termination.write(environ, last_word)
     listener(JobEnded(code, str(last_word.get("message", ""))))
-    return code, last_word
+    return code
+
+
+def _whoever_watches(container: Container) -> Listener:
+    """Return who is to hear of a job that could not begin, as far as settings tell."""
+    try:
+        return Listeners((container.chronicle(), container.watching()))
+    except SettingsInvalid:  # among those that were logged
+        return ignore
+    except Exception:  # what the job ended of counts, and is to be said
+        log.warning("nobody is told of the end", exc_info=True)
+        return ignore
 
 
 def _identifiers(environ: Mapping[str, str]) -> dict[str, object]:
     """Return what tells this job's log records from those of others."""
+    from bootstrap.tracing import trace_id
+
     deployment, result = (
         environ.get(name, "").strip() for name in ("DEPLOYMENT_ID", "RESULT_ID")
     )
     given = {
         "deployment_id": int(deployment) if deployment.isdecimal() else deployment,
         "result_id": result,
+        "trace_id": trace_id(environ) or "",
     }
     return {name: value for name, value in given.items() if value != ""}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
-from dependency_injector import providers
+from bootstrap.injection import providers
 
 
 def adapters(port: str, *arguments: object) -> dict[str, providers.Provider[object]]:

@@ -98,7 +98,8 @@ class Settings:
 
         batch: Examples per training step.
 
-        case: The platform's training mode; its absence means the dialect of 2020.
+        case: The platform's training mode, 1 to 4; its absence means the dialect of
+            2020.
 
         conf_mat_config: Whether a confusion matrix is wanted.
 

@@ -28,6 +28,9 @@ class Signals:
     examples: so after a while, or with the second signal, the process ends as it is.
     What it keeps on disk bears that.
 
+    Once it is settled how the job has ended, a signal changes nothing of that: there is
+    only so much time left to tell those who watch.
+
     Attributes:
         last_word: Called with the exit code before the process ends as it is.
 
@@ -43,6 +46,7 @@ class Signals:
     grace: float = GRACE
     code: int | None = field(default=None, init=False)
     terminal: bool = field(init=False)
+    _settled: int | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.terminal = sys.stderr.isatty()  # later on it may lead elsewhere
@@ -59,8 +63,12 @@ class Signals:
         for number in STOPPING:
             signal.signal(number, self._take)
 
+    def settle(self, code: int) -> None:
+        """Let the process end with *code*, whatever comes; the last word is said."""
+        self._settled = code
+
     def _take(self, number: int, _: FrameType | None) -> None:
-        if self.code is None:
+        if self.code is None and self._settled is None:
             self.code = 128 + number
             if number == signal.SIGINT and self.terminal:
                 sys.stderr.write("\nstopping; once more to stop at once\n")
@@ -70,5 +78,7 @@ class Signals:
         """End the process if it does not end by itself."""
         (number,) = os.read(woken, 1)
         select.select([woken], [], [], self.grace)  # the second one, or the time
+        if self._settled is not None:
+            os._exit(self._settled)
         self.last_word(128 + number)
         os._exit(128 + number)

@@ -8,11 +8,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from adapters.report.settings import ReportSettings
-from adapters.status.settings import StatusSettings
+from adapters.status.settings import PushSettings, StatusSettings
+from adapters.traces.settings import TracesSettings
 from bootstrap import logs
 from bootstrap.listening import Listeners
 from bootstrap.phase_board import BOARD
 from bootstrap.settings import Settings, load
+from bootstrap.tracing import traced
+from bootstrap.tracked import tracked
 from domain.chronicle import Chronicle
 from domain.events import Listener
 
@@ -33,6 +36,7 @@ def watchers(environ: Mapping[str, str], chronicle: Chronicle) -> Iterator[Liste
     """
     folder = load(ReportSettings, environ).streamfit_report_dir
     status = load(StatusSettings, environ)
+    gateway = load(PushSettings, environ).streamfit_pushgateway
 
     @cache
     def facts() -> Facts:
@@ -40,6 +44,10 @@ def watchers(environ: Mapping[str, str], chronicle: Chronicle) -> Iterator[Liste
         from adapters.report.facts import facts_of
 
         return facts_of(environ, librdkafka=librdkafka_version())
+
+    def labels() -> dict[str, str]:
+        version = facts().versions.get("streamfit", "")
+        return {"deployment": facts().deployment, "version": version}
 
     def document() -> Document:
         from adapters.report.making import document
@@ -60,12 +68,17 @@ def watchers(environ: Mapping[str, str], chronicle: Chronicle) -> Iterator[Liste
         if status.streamfit_status_port is not None:
             from adapters.status.watching import serving
 
-            labels = {
-                "deployment": facts().deployment,
-                "version": facts().versions.get("streamfit", ""),
-            }
-            server = serving(status, chronicle.story, page, labels)
+            server = serving(status, chronicle.story, page, labels())
             listeners.append(shown.enter_context(server))
+        if load(TracesSettings, environ).wanted:
+            traces = traced(environ, labels(), facts().hide)
+            listeners.append(shown.enter_context(traces))
+        if gateway is not None:
+            from adapters.status.pushing import Gateway, Push
+
+            group = Gateway.at(gateway, facts().deployment)
+            listeners.append(Push(group, chronicle.story, facts().hide))
+        listeners += tracked(environ, facts, document, shown)
         yield Listeners(listeners)
 
 

@@ -19,8 +19,11 @@ from adapters.report.settings import ReportSettings
 from adapters.sampling import SamplingSettings
 from adapters.spool import SpoolSettings
 from adapters.state import StateSettings
-from adapters.status.settings import StatusSettings
+from adapters.status.settings import PushSettings, StatusSettings
 from adapters.tensorflow import ChainSettings, ModelSettings, TensorFlowSettings
+from adapters.tensorflow.event_files import TensorBoardSettings
+from adapters.traces.settings import TracesSettings
+from adapters.tracking.settings import MlflowSettings
 from bootstrap.incremental import IncrementalSettings
 from bootstrap.semi_supervised import SemiSupervisedSettings
 from bootstrap.settings import BadRecords, Settings
@@ -90,14 +93,19 @@ SECTIONS = (
     Section("State", ALWAYS, (StateSettings,)),
     Section("Report", ALWAYS, (ReportSettings,)),
     Section("Status", ALWAYS, (StatusSettings,)),
+    Section("Pushed metrics", ALWAYS, (PushSettings,)),
+    Section("Traces", ALWAYS, (TracesSettings,)),
+    Section("MLflow", ALWAYS, (MlflowSettings,)),
+    Section("TensorBoard", ALWAYS, (TensorBoardSettings,)),
 )
 
 INTRODUCTION = """\
 # Variables
 
 Every variable that the job reads, with the class that reads it. `make docs` makes this
-page from those classes, and the tests fail if it says anything else. What they mean
-together is in the [README](../README.md#variables).
+page from those classes, and the tests fail if it says anything else. The platform sets
+those in capitals without a prefix; the others, `STREAMFIT_...` above all, are for
+operators, and none of them is needed.
 
 A variable that is set to nothing counts as not set; blanks around a value do not count.
 "None" in a meaning is a variable that is not set. All mistakes are named in one
@@ -111,11 +119,14 @@ In every case. No class reads them.
 
 | variable | meaning |
 |---|---|
-| `RESULT_ID` | Said in every record of the log, and used for nothing else. |
+| `RESULT_ID` | Said in every record of the log, and used for nothing else: there \
+is no consumer group, and nothing is committed. |
 | `STREAMFIT_TERMINATION_LOG` | File for the last word, a JSON object; \
 `/dev/termination-log` without it. |
 | `LIBRDKAFKA_...` | Any property of librdkafka, with underscores for dots: \
-`LIBRDKAFKA_SECURITY_PROTOCOL`. |
+`LIBRDKAFKA_SECURITY_PROTOCOL`. It holds for control topic, streams and dead letters \
+alike. Unknown ones, and those that the job must set itself, are refused by name. On \
+links below some 56 kB/s raise `LIBRDKAFKA_SOCKET_TIMEOUT_MS`. |
 | `LIBRDKAFKA_..._FILE` | File that holds the value of such a property, for secrets. |
 | `NO_COLOR` | No colours at a terminal. |
 """
@@ -132,6 +143,7 @@ KINDS: Mapping[object, str] = {
 }
 
 NAMED: Mapping[str, str] = {
+    "schema_registry_auth_file": "path",
     "result_url": "URL; of a chain a Python list of them",
     "streamfit_spool_memory": "size, such as `2GiB`",
     "streamfit_steps_per_execution": "`auto` or whole number",

@@ -15,7 +15,6 @@ import pytest
 
 from adapters.kafka.properties import VARIABLES
 from bootstrap import termination
-from bootstrap.checking import check_environment
 from bootstrap.main import EXIT_CODES
 from bootstrap.settings import SERVED_CASES
 from docs.site import LINK, ROOT, laid_out, lay_out, pages
@@ -187,23 +186,6 @@ class TestOperating:
         error = SettingsInvalid("BATCH is missing or empty")
         assert termination.failure(error, 78) == json.loads(example)
 
-    def test_manifest(self, tmp_path):
-        """What the Job sets is all that the job needs, and nothing is wrong with it."""
-        manifest, *_ = blocks(read("operating.md"), "yaml")
-        given = re.findall(r"\{name: ([A-Z_]+), value: (.*)\}$", manifest, re.MULTILINE)
-        environ = {
-            name: value.strip("\"'").replace("/state", str(tmp_path))
-            for name, value in given
-        }
-        assert "/state" == re.findall(r"name: state, mountPath: (\S+)\}", manifest)[0]
-
-        check_environment(environ)
-
-        assert {"RESULT_URL", "STREAMFIT_STATE_DIR"} < environ.keys()
-        del environ["BATCH"]
-        with pytest.raises(SettingsInvalid, match="BATCH"):
-            check_environment(environ)
-
 
 USE = """
 import json
@@ -270,7 +252,7 @@ class TestPlugin:
 
     def test_contract(self, installed):
         """It keeps the contract of all decoders, with the page's own test class."""
-        (tests,) = blocks(read("adapters.md"), "python")
+        tests, _ = blocks(read("adapters.md"), "python")
         (installed / "test_text.py").write_text(tests)
 
         done = subprocess.run(
@@ -304,6 +286,14 @@ class TestPlugin:
                     module.TextDecoder.from_options(options)
         finally:
             del sys.modules["streamfit_text"]
+
+    def test_fakes(self, capsys):
+        """The example with the fakes runs as it stands, and trains."""
+        _, example = blocks(read("adapters.md"), "python")
+
+        exec(compile(example, "adapters.md", "exec"), {})
+
+        assert "TrainingReport(history=" in capsys.readouterr().out
 
     def test_groups(self):
         """The table names the groups that the container looks into, and no other."""

@@ -1,66 +1,62 @@
-"""What the README says is so."""
+"""What the README says is so; see also test_docs."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 
-from attrs import fields
+import pytest
 
-from adapters.files import FilesSettings
-from adapters.http import HttpSettings
-from adapters.kafka import KafkaSettings, SchemaRegistrySettings
-from adapters.report.settings import ReportSettings
-from adapters.sampling import SamplingSettings
-from adapters.spool import SpoolSettings
-from adapters.state import StateSettings
-from adapters.status.settings import StatusSettings
-from adapters.tensorflow import ChainSettings, ModelSettings, TensorFlowSettings
-from bootstrap.incremental import IncrementalSettings
-from bootstrap.main import EXIT_CODES
-from bootstrap.semi_supervised import SemiSupervisedSettings
-from bootstrap.settings import Settings
+from bootstrap.checking import check_environment
+from domain.errors import SettingsInvalid
 
-README = Path(__file__).parents[1].joinpath("README.md").read_text()
-SETTINGS = (
-    Settings,
-    IncrementalSettings,
-    SemiSupervisedSettings,
-    SpoolSettings,
-    StateSettings,
-    ReportSettings,
-    StatusSettings,
-    SamplingSettings,
-    KafkaSettings,
-    SchemaRegistrySettings,
-    HttpSettings,
-    FilesSettings,
-    TensorFlowSettings,
-    ModelSettings,
-    ChainSettings,
-)
+ROOT = Path(__file__).parents[1]
+README = ROOT.joinpath("README.md").read_text()
+
+FIRST_SCREEN = "\n".join(README.splitlines()[:24])
 
 
-def test_example(capsys):
-    """The example with the fakes runs as it stands, and trains."""
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-
-    exec(compile(example, "README.md", "exec"), {})
-
-    assert "TrainingReport(history=" in capsys.readouterr().out
+def environment(command):
+    """Return the variables that a container is started with."""
+    words = shlex.split(command.replace("\\\n", " "))
+    return dict(word.split("=", 1) for flag, word in pairwise(words) if flag == "-e")
 
 
-def test_variables():
-    """Every variable that a settings class reads is in a table, and no other."""
-    section = README.partition("## Variables")[2].partition("## ")[0]
-    told = set(re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE))
-
-    read = {f.name.upper() for settings in SETTINGS for f in fields(settings)}
-    assert (read | {"RESULT_ID"}) - {"LIBRDKAFKA"} == told
+def containers(text):
+    """Return every command that starts a container, as it stands."""
+    return re.findall(r"^docker run .*?[^\\]$", text, re.DOTALL | re.MULTILINE)
 
 
-def test_exit_codes():
-    """Every exit code is in the table."""
-    told = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+def test_first_screen():
+    """One sentence, a command that runs it, one that tests it, and the container."""
+    sentence = FIRST_SCREEN.split("\n\n")[1]
+    assert 1 == sentence.count(". ") + sentence.endswith(".")
+    for command in ("make demo ", "make test ", "docker build ", "docker run "):
+        assert 1 == len(re.findall(rf"^{command}", FIRST_SCREEN, re.MULTILINE))
 
-    assert {0, 143, *EXIT_CODES.values()} == told
+
+def test_targets():
+    """The commands that it names are there."""
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    named = set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE))
+    assert {"demo", "test"} <= named <= set(targets)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/modes.md"])
+def test_containers(page):
+    """Every container that is shown has the variables that it needs, and no others."""
+    commands = containers(ROOT.joinpath(page).read_text())
+    assert commands
+    rows = ROOT.joinpath("docs", "variables.md").read_text()
+    known = set(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE))
+
+    for command in commands:
+        variables = environment(command)
+        assert set(variables) <= known
+        variables.pop("STREAMFIT_STATE_DIR", None)  # of the container
+        check_environment(variables)
+        with pytest.raises(SettingsInvalid, match="BATCH is missing"):
+            check_environment({**variables, "BATCH": ""})

@@ -91,7 +91,7 @@ class HttpLimits:
     Environment variables about any back-end, by their names in lower case.
 
     Attributes:
-        streamfit_http_attempts: How often a request is tried.
+        streamfit_http_attempts: How often a request is tried, at most 5 s apart.
 
         streamfit_http_connect_timeout: Until a connection stands, in seconds.
 

@@ -34,9 +34,16 @@ PLATFORM = (
     "UNSUPERVISED_ROUNDS",
     "CONFIDENCE",
 )
-"""The platform's variables, in the README's order."""
+"""The platform's variables, in its own order."""
 
-OURS = ("STREAMFIT_", "LIBRDKAFKA_", "SCHEMA_REGISTRY_")
+OURS = (
+    "STREAMFIT_",
+    "LIBRDKAFKA_",
+    "SCHEMA_REGISTRY_",
+    "MLFLOW_",
+    "OTEL_",
+    "TRACE",
+)
 """How the others begin that the job reads."""
 
 _PACKAGES = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote
 
 MASK = "***"
 
 _SECRET = re.compile(
-    r"PASSWORD|PASSPHRASE|PASSWD|SECRET|TOKEN|KEY|AUTH|CREDENTIAL|JAAS|SASL|PEM"
+    r"PASSWORD|PASSPHRASE|PASSWD|SECRET|TOKEN|KEY|AUTH|CREDENTIAL|JAAS|SASL|PEM|HEADERS"
 )
 """What variables are called whose values are nobody's business."""
 
@@ -19,6 +20,8 @@ _LOGIN = re.compile(r"(?<=://)[^\s,'\"\]]*(?=@)")
 """User and password in an address; rather a part of the path, too, than too little."""
 
 _QUERY = re.compile(r"(?<=[?#])[^\s,'\"\]]+")
+
+_HEADERS = re.compile(r"HEADERS$")
 
 _SHORTEST = 4
 """Characters: shorter ones would be found in any text."""
@@ -44,11 +47,21 @@ def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     for name, value in environ.items():
         if _SECRET.search(name) and not _TOLD.search(name):
             found.update((value.strip(), *value.strip().split(":", 1)))
+        if _HEADERS.search(name):
+            found.update(_values(value))
         for login in _LOGIN.findall(value):
             found.update((login, login.rpartition(":")[2]))
         if "://" in value:
             found.update(_QUERY.findall(value))
     return tuple(sorted((s for s in found if len(s) >= _SHORTEST), key=len)[::-1])
+
+
+def _values(headers: str) -> Iterator[str]:
+    """Yield what stands in *headers*, as ``name=value,...``, in every spelling."""
+    for header in headers.split(","):
+        value = (header.partition("=")[2] or header).strip()
+        for spelling in (value, unquote(value)):
+            yield from (spelling, spelling.rpartition(" ")[2])  # without its scheme
 
 
 def hidden(text: str, known: Iterable[str]) -> str:

@@ -46,11 +46,13 @@ class StateSettings:
     Where state is kept.
 
     Attributes:
-        streamfit_state_dir: The folder, made if it is not there; without one, a job
-            that dies starts over.
+        streamfit_state_dir: The folder, made if it is not there, best on a volume:
+            examples, checkpoints, the trained model until it is delivered, and the note
+            that it was.  Without one, a job that dies starts over.
 
-        streamfit_checkpoint_seconds: After how long a training is kept within an epoch;
-            0 for every opportunity, whatever it costs.
+        streamfit_checkpoint_seconds: After how long a training is kept within an epoch.
+            It is at ends of epochs, too, as often as that takes no more than 2 % of the
+            time; 0 for every opportunity, whatever it costs.
     """
 
     streamfit_state_dir: Path | None = field(default=None, validator=_can_be_used)

@@ -1,8 +1,14 @@
-"""Where the status is shown, as users say it."""
+"""Where the status is shown, and where it is pushed to, as users say it."""
 
 from __future__ import annotations
 
-from attrs import field, frozen, validators
+import re
+from urllib.parse import urlsplit
+
+from attrs import Attribute, field, frozen, validators
+
+_PLAIN = re.compile(r"[^?#\x00- \x7f-\U0010ffff]+")
+"""An address without query, fragment, and whatever needs an escape."""
 
 
 @frozen
@@ -28,3 +34,35 @@ class StatusSettings:
         default="127.0.0.1", validator=validators.min_len(1)
     )
     streamfit_status_patience: float = field(default=900.0, validator=validators.gt(0))
+
+
+def _is_address(_: object, __: Attribute[str | None], url: str | None) -> None:
+    """Refuse what is no address, and repeat none of it: there may be a password."""
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:  # of the port, or of an address in brackets
+        usable = False
+    if not (usable and parts.hostname and _PLAIN.fullmatch(url)):
+        raise ValueError(
+            "want http://host:port or https://user:password@host/path, with %-escapes "
+            "for what is special in user and password"
+        )
+
+
+@frozen
+class PushSettings:
+    """
+    Where metrics are pushed to.
+
+    Attributes:
+        streamfit_pushgateway: Address of a Prometheus Pushgateway that is told how the
+            job ended; ``http://user:password@host:port`` where it wants to know who
+            asks.  Without one, nothing is pushed.
+    """
+
+    streamfit_pushgateway: str | None = field(
+        default=None, validator=_is_address, repr=False
+    )

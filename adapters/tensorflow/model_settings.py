@@ -65,11 +65,12 @@ class ModelSettings:
     is not compiled needs an optimizer and a loss at least.
 
     Attributes:
-        streamfit_optimizer: Name of an optimizer; it starts without any state.
+        streamfit_optimizer: Name of an optimizer, in place of the model's own; it
+            starts without any state.
 
-        streamfit_loss: Name of a loss, for every output.
+        streamfit_loss: Name of a loss, for every output; likewise.
 
-        streamfit_metrics: Names of metrics, for every output.
+        streamfit_metrics: Names of metrics, for every output; likewise.
 
         streamfit_learning_rate: Takes the place of the optimizer's own rate, or of its
             schedule.

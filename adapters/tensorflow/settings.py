@@ -74,7 +74,8 @@ class TensorFlowSettings:
         streamfit_seed: Where random layers start, 0 to 2^32 - 1; None for anywhere.
 
         streamfit_class_weights: ``balanced`` for weights that let every class count
-            alike; None for examples that do.
+            alike; training then waits for its whole part.  None for examples that
+            count alike.
 
         streamfit_early_stopping: Epochs without a better loss, of validation if there
             is one, after which training ends; None for never.
@@ -82,7 +83,8 @@ class TensorFlowSettings:
         streamfit_checkpoint_best: Whether the weights after the epoch with the best
             loss are the result, not those after the last epoch.
 
-        streamfit_jit: Whether XLA compiles the steps; None for Keras's own choice.
+        streamfit_jit: Whether XLA compiles the steps, after which results differ in the
+            last digits; None for Keras's own choice.
 
         streamfit_require_gpu: Whether to train on a GPU or not at all.
     """

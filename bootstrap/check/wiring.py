@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from dependency_injector import providers
-
 from adapters.label_counts import label_counts
 from bootstrap.check.storage import JobStorage
 from bootstrap.checking import check_environment
 from bootstrap.container import Container
+from bootstrap.injection import providers
 from bootstrap.settings import INCREMENTAL_CASES, Settings
 from domain.checking.deployment import CheckDeployment
 from domain.checking.messages import CheckMessages

@@ -69,7 +69,7 @@ class CheckDeployment:
         if not self.faults:
             yield ok("settings", "all variables that the job reads are well-formed")
         for error in self.faults:
-            fix = "set the variable as the README's table of variables says"
+            fix = "set the variable as docs/variables.md says"
             yield fault("settings", error, fix)
 
 

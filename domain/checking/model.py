@@ -117,5 +117,5 @@ def _model_fix(error: ServiceError) -> str:
     if isinstance(error, Unavailable):
         return "try again: looking into the model was broken off"
     if isinstance(error, ModelInvalid):
-        return "save another model, see Models in the README"
+        return "save another model, see docs/models.md"
     return "set the variable otherwise"

@@ -217,7 +217,8 @@ def _java() -> list[str]:
 def _format(folder: Path) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     properties = str(folder / "server.properties")
-    storage = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
+    named = f"--cluster-id={cluster}"  # in one word: it may begin with a hyphen
+    storage = ("kafka.tools.StorageTool", "format", named, "-c", properties)
     done = subprocess.run(
         [*_java(), *storage], check=False, capture_output=True, text=True
     )

@@ -274,6 +274,9 @@ def test_canary(outcome, backend, sender, watched, tmp_path):
         "STREAMFIT_PLUGIN_CREDENTIALS": CANARY,
         "HTTPS_PROXY": f"http://user:{CANARY}@localhost:9",
         "AWS_SECRET_ACCESS_KEY": CANARY,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://user:{CANARY}@localhost:9",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={CANARY}",
+        "STREAMFIT_PUSHGATEWAY": f"http://user:{CANARY}@localhost:9",
     }
     if outcome == "failed":
         environ["RESULT_URL"] = environ["RESULT_URL"].replace("/results/", "/no/")

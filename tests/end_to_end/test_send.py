@@ -311,6 +311,27 @@ class TestRound:
         assert 1797 == word["rows"]
 
 
+def test_page(target):
+    """The page's own program sends what it says, and what is announced is there."""
+    page = Path(__file__).parents[2].joinpath("docs", "sending.md").read_text()
+    (program,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    for theirs, ours in (
+        ('"localhost:9092"', repr(target.servers)),
+        ('topic="digits"', f"topic={target.topic!r}, control_topic={target.control!r}"),
+    ):
+        assert 1 == program.count(theirs)
+        program = program.replace(theirs, ours)
+
+    names = {}
+    exec(compile(program, "sending.md", "exec"), names)
+
+    ((key, body),) = target.announced()
+    assert (b"\x01", 0.1) == (key, body["validation_rate"])
+    records = target.read(body["topic"])
+    assert 300 == body["total_msg"] == len(records)
+    assert {28 * 28} == {len(value) for _, value, _ in records}
+
+
 class TestOthers:
     def test_interleaved(self, target, tmp_path):
         """Another writer's records in between are not announced."""

@@ -16,7 +16,8 @@ from bootstrap.signals import Signals
 def say(code):
     print("last word", code, flush=True)
 
-Signals(last_word=say, grace={grace}).install()
+signals = Signals(last_word=say, grace={grace})
+signals.install()
 try:
     print("ready", flush=True)
     {work}
@@ -62,6 +63,20 @@ def test_in_python(start, number, code):
     out, _ = process.communicate(timeout=30)
     assert "closing\n" == out
     assert code == process.returncode
+
+
+@pytest.mark.parametrize(
+    ("rest", "grace", "told"), [(3, 60, "told everybody\n"), (60, 1, "")]
+)
+def test_settled(start, rest, grace, told):
+    """An end that is settled stays so: there is a while left to tell of it."""
+    work = f"signals.settle(0); time.sleep({rest}); print('told everybody')"
+    process = start(work, grace=grace)
+
+    process.send_signal(signal.SIGTERM)
+
+    out, _ = process.communicate(timeout=30)
+    assert (0, told) == (process.returncode, out)
 
 
 def test_in_native_code(start):
