@@ -193,6 +193,26 @@ def test_no_server(fault, backend, sender, tracked):
     assert 1 == len([line for line in job.lines if line["level"] == "warning"])
 
 
+@pytest.mark.parametrize("signals", [1, 2])
+def test_stopped_at_the_end(signals, backend, sender, tracked, tmp_path):
+    """A signal while the end is told: it comes sooner, and the result stays accepted."""
+    told(sender)
+    with ScriptedServer(ScriptedServer.hang) as hangs:
+        tracked["MLFLOW_TRACKING_URI"] = hangs.url.removesuffix("/results/3")
+        tracked["STREAMFIT_MLFLOW_PATIENCE"] = "200"
+        with running(tracked) as job:
+            job.wait_for("result delivered")
+            _until((tmp_path / "termination").exists)
+            for _ in range(signals):
+                job.process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)  # two of a kind that are not taken yet may be one
+            code = job.wait(60)
+
+    assert 0 == code
+    assert 1 == len(backend.results)
+    assert 0 == json.loads((tmp_path / "termination").read_text())["code"]
+
+
 def test_not_installed(backend, sender, tracked, tmp_path):
     """Without the library, one warning names what to install."""
     told(sender, 40)

@@ -58,6 +58,17 @@ def test_success_and_failure(backend, sender, variables, tmp_path):
     assert quote(PASSWORD, safe="") not in seen
 
 
+@pytest.mark.oracle
+def test_could_not_begin(variables, tmp_path):
+    """A job whose variables are wrong has ended, too."""
+    with pushgateway(tmp_path) as gateway:
+        wrong = {"BATCH": "0", "STREAMFIT_PUSHGATEWAY": gateway.url}
+        run({**variables, **wrong})
+        told = gateway.metrics("7")
+
+    assert 78 == told["exit_code",]
+
+
 def test_silent(variables, backend):
     """A gateway that hangs: one warning, the exit code is the job's, and it ends."""
     with ScriptedServer(ScriptedServer.hang) as server:

@@ -116,6 +116,18 @@ def test_failed(backend, traced, collector):
     assert CANARY not in json.dumps(job.lines)
 
 
+def test_could_not_begin(traced, collector):
+    """A job whose variables are wrong is a trace, too: one span, and its error."""
+    job = run({**traced, "BATCH": "0"})
+
+    assert 78 == job.process.returncode
+    (whole,) = collector.spans
+    assert (78, (2, "BATCH: 'batch' must be > 0: 0")) == (
+        ours(whole)["exit_code"],
+        whole.status,
+    )
+
+
 def test_endless(kafka, sender, httpserver, traced, collector):
     """A stream without an end: spans come while it goes on, and the last at the end."""
     online = OnlineSender(kafka, unique("live"), sender.control)
