@@ -195,7 +195,7 @@ def test_no_server(fault, backend, sender, tracked):
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_stopped_at_the_end(signals, backend, sender, tracked, tmp_path):
-    """A signal while the end is told: it comes sooner, and the result stays accepted."""
+    """A signal while the end is told: it comes sooner; the result stays accepted."""
     told(sender)
     with ScriptedServer(ScriptedServer.hang) as hangs:
         tracked["MLFLOW_TRACKING_URI"] = hangs.url.removesuffix("/results/3")
