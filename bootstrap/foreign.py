@@ -26,7 +26,7 @@ _PATIENCE = 5.0
 """Seconds that the last lines may take at the end."""
 
 
-def retell(style: str, facts: Mapping[str, object]) -> None:
+def retell(style: str, facts: Mapping[str, object], secrets: Sequence[str]) -> None:
     """
     From now on make log records of what is written to standard output and error.
 
@@ -37,6 +37,8 @@ def retell(style: str, facts: Mapping[str, object]) -> None:
         style: ``json`` or ``console``.
 
         facts: For every record.
+
+        secrets: What is not to be told.
     """
     made: list[int] = []
     try:
@@ -45,6 +47,7 @@ def retell(style: str, facts: Mapping[str, object]) -> None:
         pipes = [os.pipe() for _ in _STANDARD]
         made += [end for pipe in pipes for end in pipe]
         teller = _start(style, facts, [read for read, _ in pipes])
+        _whisper(teller, secrets)
     except OSError as reason:
         log.warning("libraries' output stays as it is", extra={"reason": str(reason)})
         for descriptor in made:
@@ -68,11 +71,18 @@ def _start(
     return subprocess.Popen(  # noqa: S603  # our own words
         # Neither site packages nor anybody's start-up code: it stays small.
         [sys.executable, "-I", "-S", retelling.__file__, *told],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         pass_fds=reading if board == NONE else (board, *reading),
         start_new_session=True,  # Ctrl-C is not for it
     )
+
+
+def _whisper(teller: subprocess.Popen[bytes], secrets: Sequence[str]) -> None:
+    """Tell *teller* what nobody is to hear: who looks at processes sees arguments."""
+    assert teller.stdin is not None  # noqa: S101  # for mypy: it is a pipe
+    with teller.stdin:
+        teller.stdin.write(json.dumps(secrets).encode("ascii"))
 
 
 def _end(teller: subprocess.Popen[bytes], before: list[int]) -> None:

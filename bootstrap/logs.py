@@ -45,12 +45,18 @@ class Above:
         self.show(text.removesuffix("\n"))
 
 
-def configure(style: Literal["json", "console"], **context: object) -> None:
+def configure(
+    style: Literal["json", "console"],
+    hide: Callable[[str], str] = str,
+    **context: object,
+) -> None:
     """
     Render all log records of the process, libraries' too, on standard error.
 
     Args:
         style: ``json``: one object per line; ``console``: coloured text.
+
+        hide: Takes the secrets out of a text, whoever has put them there.
 
         context: Facts for every record, for example the deployment's number.
     """
@@ -65,7 +71,7 @@ def configure(style: Literal["json", "console"], **context: object) -> None:
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *(_json(context) if style == "json" else _console(stream)),
+                *(_json(context, hide) if style == "json" else _console(stream, hide)),
             ],
         )
     )
@@ -109,7 +115,7 @@ def _standard_error() -> TextIO:
     )
 
 
-def _json(context: dict[str, object]) -> list[Processor]:
+def _json(context: dict[str, object], hide: Callable[[str], str]) -> list[Processor]:
     def add_context(_: object, __: str, event: EventDict) -> EventDict:
         phase = {} if BOARD.name is None else {"phase": BOARD.name}
         return {**context, **phase, **event}
@@ -119,6 +125,7 @@ def _json(context: dict[str, object]) -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _plain,
+        _without_secrets(hide),
         structlog.processors.JSONRenderer(default=str, allow_nan=False),
     ]
 
@@ -138,12 +145,30 @@ def _said(value: object) -> object:
     return value
 
 
-def _console(stream: TextIO) -> list[Processor]:
+def _without_secrets(hide: Callable[[str], str]) -> Processor:
+    def hidden(value: object) -> object:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, dict):
+            return {hide(str(key)): hidden(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [hidden(item) for item in value]
+        return hide(str(value))
+
+    def mask(_: object, __: str, event: EventDict) -> EventDict:
+        """Show no secret, whoever has quoted it: a library, a server, a traceback."""
+        return {key: hidden(value) for key, value in event.items()}
+
+    return mask
+
+
+def _console(stream: TextIO, hide: Callable[[str], str]) -> list[Processor]:
     return [
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
         _round,
         # Not structlog's own: they show local variables, and secrets among them.
         structlog.processors.format_exc_info,
+        _without_secrets(hide),
         _escaped,
         structlog.dev.ConsoleRenderer(
             colors=stream.isatty() and not os.environ.get("NO_COLOR"),

@@ -6,9 +6,11 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from adapters.report.masking import hidden, secrets
 from bootstrap import init, termination
 from bootstrap.listening import Listeners
 from bootstrap.signals import Signals
@@ -69,15 +71,21 @@ def train(environ: Mapping[str, str]) -> int:
     )
     signals.install()
     gc.set_threshold(*GC_THRESHOLDS)
-    logs.configure("json", **_identifiers(environ))
+    hide = partial(hidden, known=secrets(environ))
+    logs.configure("json", hide, **_identifiers(environ))
     container = Container(environ=environ)
     try:
-        return _run(environ, container, signals)
+        return _run(environ, container, signals, hide)
     finally:
         container.shutdown_resources()
 
 
-def _run(environ: Mapping[str, str], container: Container, signals: Signals) -> int:
+def _run(
+    environ: Mapping[str, str],
+    container: Container,
+    signals: Signals,
+    hide: Callable[[str], str],
+) -> int:
     """Run the job, tell everybody how it has ended, and return the exit code."""
     from bootstrap import foreign, logs
     from bootstrap.checking import check_environment
@@ -87,12 +95,12 @@ def _run(environ: Mapping[str, str], container: Container, signals: Signals) -> 
     try:
         check_environment(environ)
         settings = container.settings()
-        logs.configure(settings.streamfit_log, **identifiers)
-        foreign.retell(settings.streamfit_log, identifiers)
+        logs.configure(settings.streamfit_log, hide, **identifiers)
+        foreign.retell(settings.streamfit_log, identifiers, secrets(environ))
         listener = container.on_event()
         report = container.job().run()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # it answers for all
-        code, last_word = _failed(error, signals)
+        code, last_word = _failed(error, signals, hide)
         if listener is ignore:
             listener = _whoever_watches(container)
     else:
@@ -129,7 +137,9 @@ def _identifiers(environ: Mapping[str, str]) -> dict[str, object]:
     return {name: value for name, value in given.items() if value != ""}
 
 
-def _failed(error: BaseException, signals: Signals) -> tuple[int, Mapping[str, object]]:
+def _failed(
+    error: BaseException, signals: Signals, hide: Callable[[str], str]
+) -> tuple[int, Mapping[str, object]]:
     """Log why the job has ended, and return the exit code and what to say of it."""
     if signals.code is not None:  # whatever a library made of being interrupted
         log.info("stopped", extra={"exit_code": signals.code})
@@ -140,4 +150,4 @@ def _failed(error: BaseException, signals: Signals) -> tuple[int, Mapping[str, o
         extra={"reason": str(error), "exit_code": code},
         exc_info=error if code == os.EX_SOFTWARE else None,
     )
-    return code, termination.failure(error, code)
+    return code, termination.failure(error, code, hide)

@@ -41,6 +41,8 @@ _LEVELS = {
     "7": "debug",
 }
 
+_MASK = "***"
+
 _CLEAR, _UP = b"\r\x1b[2K", b"\x1b[1A\x1b[2K"
 """Take away a display's last line, and the one above; it draws itself anew."""
 
@@ -88,7 +90,12 @@ class Retelling:
     """Makes records of lines, and writes them to standard error."""
 
     def __init__(
-        self, style: str, facts: Mapping[str, object], phases: Sequence[str], board: int
+        self,
+        style: str,
+        facts: Mapping[str, object],
+        phases: Sequence[str],
+        board: int,
+        secrets: Sequence[str],
     ) -> None:
         """
         Prepare.
@@ -102,14 +109,19 @@ class Retelling:
 
             board: Descriptor of the bytes that hold the present phase's number, and how
                 many of the terminal's last lines a display holds; negative for none.
+
+            secrets: What is not to be told.
         """
         self._style = style
         self._facts = facts
         self._phases = phases
         self._board = board
+        self._secrets = secrets
 
     def tell(self, source: str, line: str) -> None:
         """Write a record of *line*."""
+        for secret in self._secrets:
+            line = line.replace(secret, _MASK)
         told = level(line, "info" if source == "stdout" else "warning")
         record = self._json if self._style == "json" else self._console
         self._write(record(source, line, told))
@@ -158,6 +170,8 @@ def main(arguments: Sequence[str]) -> None:
     """
     Read until everybody has closed the pipes.
 
+    Secrets come by standard input, where nobody looks.
+
     Args:
         arguments: Style, facts and phases as JSON, descriptor of the board, and those
             of the pipes for standard output and standard error.
@@ -166,7 +180,9 @@ def main(arguments: Sequence[str]) -> None:
         signal.signal(number, signal.SIG_IGN)  # they are meant for the job
     style, facts, phases, *descriptors = arguments
     board, out, error = map(int, descriptors)
-    retelling = Retelling(style, json.loads(facts), json.loads(phases), board)
+    retelling = Retelling(
+        style, json.loads(facts), json.loads(phases), board, json.load(sys.stdin)
+    )
     with selectors.DefaultSelector() as open_pipes:
         for pipe, source in ((out, "stdout"), (error, "stderr")):
             open_pipes.register(pipe, selectors.EVENT_READ, (source, Lines()))

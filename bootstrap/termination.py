@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from domain.errors import DeploymentInvalid, ModelInvalid, Unavailable
@@ -41,9 +41,20 @@ def success(report: TrainingReport) -> dict[str, object]:
     }
 
 
-def failure(error: BaseException, code: int) -> dict[str, object]:
-    """Return what to say of a job that ended with *error*."""
-    message = str(error)
+def failure(
+    error: BaseException, code: int, hide: Callable[[str], str] = str
+) -> dict[str, object]:
+    """
+    Return what to say of a job that ended with *error*.
+
+    Args:
+        error: What it ended with.
+
+        code: The exit code.
+
+        hide: Takes the secrets out of a text.
+    """
+    message = hide(str(error))
     place, found, _ = message.partition(": ")
     return {
         "code": code,

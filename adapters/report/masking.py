@@ -46,7 +46,7 @@ def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     found = set[str]()
     for name, value in environ.items():
         if _SECRET.search(name) and not _TOLD.search(name):
-            found.update((value.strip(), *value.strip().split(":", 1)))
+            found.update((value.strip(), value.strip().partition(":")[2]))
         if _HEADERS.search(name):
             found.update(_values(value))
         for login in _LOGIN.findall(value):

@@ -310,6 +310,58 @@ def test_canary(outcome, backend, sender, watched, tmp_path):
     assert "http://***@" in report.settings["RESULT_URL"]
 
 
+LEAKING = """
+import logging, os, sys
+
+def leaking(environ):
+    return Leaking()
+
+class Leaking:
+    def inspect(self, model):
+        secret = os.environ["STREAMFIT_PLUGIN_TOKEN"]
+        print("token", secret)
+        os.write(2, f"native code knows {secret}\\n".encode())
+        logging.getLogger("library").warning("about %s", secret, extra={"x": [secret]})
+        try:
+            open(f"/no/{secret}")
+        except OSError as error:
+            raise RuntimeError(f"token {secret}: " + 3000 * "x") from error
+"""
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_canary_of_a_bug(style, watched, tmp_path):
+    """Whatever code of others quotes, on whatever way: no secret is shown."""
+    info = tmp_path / "leaking-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaking\n")
+    entry = "[streamfit.trainers]\nleaking = leaking:leaking\n"
+    (info / "entry_points.txt").write_text(entry)
+    (tmp_path / "leaking.py").write_text(LEAKING)
+
+    with running(
+        {
+            **watched,
+            "PYTHONPATH": str(tmp_path),
+            "STREAMFIT_ENGINE": "leaking",
+            "STREAMFIT_LOG": style,
+            "STREAMFIT_PLUGIN_TOKEN": CANARY,
+        }
+    ) as job:
+        code = job.wait()
+
+    assert 70 == code
+    log = json.dumps(job.lines) + "".join(job.foreign)
+    for told in ("token ***", "native code knows ***", "about ***", "/no/***"):
+        assert told in log
+    assert "Traceback" in log
+    report, page = only_report(tmp_path)
+    assert report.run.reason.startswith("token ***: ")
+    word = (tmp_path / "termination").read_text()
+    seen = [log, report.json(), page.read_text(encoding="utf-8"), word]
+    assert [] == [text for text in seen if CANARY in text]
+
+
 @pytest.mark.browser
 def test_looked_at(sender, watched, tmp_path, chrome):
     """The report of a real job, in a real browser; and the same in the terminal."""

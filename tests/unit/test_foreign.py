@@ -17,7 +17,9 @@ from domain.phases import Phase
 
 logs.configure({style!r}, deployment_id=7)
 log = logging.getLogger("job")
-foreign.retell({style!r}, {{"deployment_id": 7, "result_id": "3"}})
+foreign.retell(
+    {style!r}, {{"deployment_id": 7, "result_id": "3"}}, ["s3cret-two", "s3cret"]
+)
 native = ctypes.PyDLL(None)  # which holds Python's lock meanwhile
 
 def write(descriptor, text):
@@ -42,6 +44,25 @@ def run(work, style="json"):
 
 def records(done):
     return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_secrets(style):
+    """What libraries say of secrets is not told, nor is it among the arguments."""
+    done = run(
+        "print('token s3cret-two'); write(2, b'%3|1|FAIL| as s3cret.\\n')\n"
+        "import pathlib\n"
+        "me = pathlib.Path(f'/proc/self/task/{os.getpid()}/children').read_text()\n"
+        "its = pathlib.Path(f'/proc/{me.split()[0]}/cmdline')\n"
+        "while not its.read_bytes(): time.sleep(0.01)  # it is about to begin\n"
+        "print(its.read_bytes())",
+        style,
+    )
+
+    assert "token ***" in done.stderr
+    assert "as ***." in done.stderr
+    assert "retelling.py" in done.stderr
+    assert "s3cret" not in done.stderr
 
 
 def test_both_streams():

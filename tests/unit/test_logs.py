@@ -52,6 +52,25 @@ def logged(request):
     return logged
 
 
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_secrets(logged, style):
+    """Nobody's secret is shown: in texts, in what holds them, or in a traceback."""
+    text = logged(
+        "logs.configure(STYLE, lambda text: text.replace('s3cret', '***'))\n"
+        "extra = {'b': {'s3cret': ['s3cret']}, 'c': ValueError('s3cret')}\n"
+        "log.info('about s3cret', extra=extra)\n"
+        "try:\n    raise RuntimeError('is s3cret')\n"
+        "except RuntimeError:\n    log.exception('failed')".replace(
+            "STYLE", repr(style)
+        ),
+        style,
+    )
+
+    assert "s3cret" not in text
+    assert "about ***" in text
+    assert "RuntimeError: is ***" in text
+
+
 class TestJson:
     STYLE = "json"
 
