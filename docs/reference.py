@@ -207,7 +207,7 @@ def default(f: Attribute[object]) -> str:
         return "needed"
     if made_by := getattr(value, "factory", None):
         return DEFAULTS.get(made_by, "see there")
-    if value is None or value == ():
+    if value in {None, (), ""}:
         return "none"
     if isinstance(value, bool):
         return f"`{int(value)}`" if f.converter else f"`{str(value).lower()}`"

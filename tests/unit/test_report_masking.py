@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from attrs import fields
 
 from adapters.report.facts import PLATFORM, facts_of
 from adapters.report.making import document
 from adapters.report.masking import masked
 from adapters.report.page import html
+from docs.reference import BY_CODE, SECTIONS
 from tests import stories
 
 VARIABLES = Path(__file__).parents[2].joinpath("docs", "variables.md").read_text()
@@ -77,6 +79,27 @@ def test_several_addresses():
         shown = masked("RESULT_URL", text)
         assert 2 == shown.count("://***@")
         assert not re.search(r"a:b|c:d", shown)
+
+
+def test_every_secret_setting():
+    """What a settings class does not show of itself is masked everywhere else, too."""
+    kept = [
+        f.name.upper()
+        for section in SECTIONS
+        for cls in section.classes
+        for f in fields(cls)
+        if not f.repr and f.name not in BY_CODE
+    ]
+    assert {"SCHEMA_REGISTRY_AUTH", "OTEL_EXPORTER_OTLP_HEADERS"} <= set(kept)
+
+    for name in kept:
+        told = f"api-key={CANARY}" if "HEADERS" in name else f"user:{CANARY}"
+        if name == "STREAMFIT_PUSHGATEWAY":
+            told = f"http://{told}@host"
+        facts = facts_of({name: told})
+
+        assert CANARY not in facts.settings[name]
+        assert CANARY not in facts.hide(f"no answer from {told}: {CANARY}")
 
 
 def test_slash_in_password():
