@@ -94,7 +94,7 @@ def test_every_secret_setting():
 
     for name in kept:
         told = f"api-key={CANARY}" if "HEADERS" in name else f"user:{CANARY}"
-        if name == "STREAMFIT_PUSHGATEWAY":
+        if name in {"STREAMFIT_PUSHGATEWAY", "MLFLOW_TRACKING_URI"}:
             told = f"http://{told}@host"
         facts = facts_of({name: told})
 
