@@ -20,7 +20,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9092)
     parser.add_argument("topics", nargs="*", help="made with one partition each")
     wanted = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background, too
+        signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         run(wanted.port, wanted.topics)
 
