@@ -145,6 +145,10 @@ def _said(value: object) -> object:
     return value
 
 
+_OURS = ("level", "logger", "phase", "timestamp")
+"""What others have no say in."""
+
+
 def _without_secrets(hide: Callable[[str], str]) -> Processor:
     def hidden(value: object) -> object:
         if value is None or isinstance(value, bool | int | float):
@@ -157,7 +161,7 @@ def _without_secrets(hide: Callable[[str], str]) -> Processor:
 
     def mask(_: object, __: str, event: EventDict) -> EventDict:
         """Show no secret, whoever has quoted it: a library, a server, a traceback."""
-        return {key: hidden(value) for key, value in event.items()}
+        return {k: v if k in _OURS else hidden(v) for k, v in event.items()}
 
     return mask
 

@@ -13,8 +13,13 @@ _SECRET = re.compile(
 )
 """What variables are called whose values are nobody's business."""
 
-_TOLD = re.compile(r"_SASL_MECHANISMS?$|_REGISTRY_CA$")
-"""Of these, what are no secrets in the texts of errors."""
+_HUNTED = re.compile(
+    r"PASSWORD|PASSPHRASE|PASSWD|SECRET|TOKEN|KEY|AUTH(?!BEARER)|CREDENTIAL|JAAS|PEM"
+    r"|HEADERS"
+)
+_TOLD = re.compile(r"_(LOCATION|FILE|PATH|DIR|CA|SOCK|URL|URI|HOST|PORT|TYPE|ID)$")
+"""Of these, what is a secret wherever it stands, and what is none: a user called
+``kafka`` is no reason to hide that word."""
 
 _LOGIN = re.compile(r"(?<=://)[^\s,'\"\]]*(?=@)")
 """User and password in an address; rather a part of the path, too, than too little."""
@@ -22,6 +27,9 @@ _LOGIN = re.compile(r"(?<=://)[^\s,'\"\]]*(?=@)")
 _QUERY = re.compile(r"(?<=[?#])[^\s,'\"\]]+")
 
 _HEADERS = re.compile(r"HEADERS$")
+
+_WORDS = {"true", "false", "none", "null"}
+"""Values that say nothing."""
 
 _SHORTEST = 4
 """Characters: shorter ones would be found in any text."""
@@ -45,15 +53,18 @@ def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return what must not be seen anywhere, the longest first."""
     found = set[str]()
     for name, value in environ.items():
-        if _SECRET.search(name) and not _TOLD.search(name):
+        if _HUNTED.search(name) and not _TOLD.search(name):
             found.update((value.strip(), value.strip().partition(":")[2]))
+        if name.endswith("USERNAME") and not value.strip().isalpha():
+            found.add(value.strip())  # a key, as clouds have them; no word of ours
         if _HEADERS.search(name):
             found.update(_values(value))
         for login in _LOGIN.findall(value):
             found.update((login, login.rpartition(":")[2]))
         if "://" in value:
             found.update(_QUERY.findall(value))
-    return tuple(sorted((s for s in found if len(s) >= _SHORTEST), key=len)[::-1])
+    told = (s for s in found if len(s) >= _SHORTEST and s.lower() not in _WORDS)
+    return tuple(sorted(told, key=len, reverse=True))
 
 
 def _values(headers: str) -> Iterator[str]:
