@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from adapters.report.masking import hidden, secrets
 from bootstrap.main import EXIT_CODES
 from domain.checking.findings import Finding, Verdict
 from domain.errors import RequestRejected, ServiceError
@@ -27,20 +27,10 @@ _STYLES = {
     Verdict.NOT_CHECKED: "dim",
 }
 
-_USER = re.compile(r"(?<=://)[^/\s]*@")
-"""User and password in a URL."""
-
-_SECRET = re.compile(r"SCHEMA_REGISTRY_AUTH|LIBRDKAFKA_\w*(PASSWORD|SECRET|PEM|CONFIG)")
-"""Variables whose values are nobody's business."""
-
 
 def masked(finding: Finding, environ: Mapping[str, str]) -> Finding:
     """Return *finding* without secrets, whatever wrote its text."""
-    text = _USER.sub("***@", finding.text)
-    for name, value in environ.items():
-        if value.strip() and _SECRET.fullmatch(name):
-            text = text.replace(value.strip(), "***")
-    return evolve(finding, text=text)
+    return evolve(finding, text=hidden(finding.text, secrets(environ)))
 
 
 def exit_code(findings: Sequence[Finding]) -> int:

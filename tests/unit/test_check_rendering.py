@@ -104,7 +104,8 @@ def test_terminal(capsys):
     [
         ("http://me:secret@host/x: 401", "http://***@host/x: 401"),
         ("http://me:p@ss@host/x", "http://***@host/x"),
-        ("http://host/x@y", "http://host/x@y"),
+        ("http://me:a/b@host/x", "http://***@host/x"),
+        ("http://host/x", "http://host/x"),
         ("said 'schema:registry'", "said '***'"),
         ("said hidden", "said ***"),
     ],
